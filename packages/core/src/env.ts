@@ -1,0 +1,24 @@
+import { z } from "zod"
+
+/** Thrown by `parseEnv`; its message names every variable that is wrong. */
+export class ConfigError extends Error {}
+
+/** Parses environment variables once, frozen. An empty variable counts as absent. Values are never repeated in the error. */
+export function parseEnv<T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv): Readonly<z.output<T>> {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""))
+  const parsed = schema.safeParse(present)
+  if (parsed.success) return Object.freeze(parsed.data)
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`)
+  throw new ConfigError(`The environment is not usable:\n${lines.join("\n")}`)
+}
+
+export const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
+
+/** A whole number of whatever the variable's name says last. */
+export const count = (fallback: number, min = 1) => z.coerce.number().int().min(min).default(fallback)
+
+export const redisUrl = z.url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" })
+
+export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" })
+
+export const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info")

@@ -1,0 +1,42 @@
+/**
+ * Every Redis key, stream and channel. Records live in 64 buckets: a bucket's hash tag puts its records and its completeness
+ * marker into one slot of a Redis Cluster, so that one atomic MGET reads both and a lost shard loses both.
+ */
+export const BUCKETS = 64
+
+/** Changed records and the publisher's heartbeat. A message is `<key> <epoch>.<revision>` or HEARTBEAT. */
+export const CHANGES_CHANNEL = "q:changes"
+export const HEARTBEAT = "heartbeat"
+
+export const CLICK_GROUP = "ingest"
+
+export const linkKey = (host: string, code: string): string => recordKey(`l:${host}/${code}`)
+
+export const domainKey = (host: string): string => recordKey(`d:${host}`)
+
+/** The marker that says "every published record of this bucket is here". Its value is the epoch. */
+export const markerKey = (bucket: number): string => `q:{${bucket}}complete`
+
+export const markerKeyOf = (recordKey: string): string =>
+  `${recordKey.slice(0, recordKey.indexOf("}") + 1)}complete`
+
+/** Matches every record of every bucket, but neither markers nor counters. */
+export const RECORD_PATTERN = "q:{*}[ld]:*"
+
+/** How many clicks a link with `maxClicks` has given away. */
+export const capKey = (linkId: string): string => `q:{${linkId}}cap`
+
+export const clickStreamKey = (partition: number): string => `q:{clicks-${partition}}`
+
+export const deadLetterKey = (partition: number): string => `q:{clicks-${partition}}dead`
+
+function recordKey(name: string): string {
+  return `q:{${fnv1a(name) % BUCKETS}}${name}`
+}
+
+/** FNV-1a, 32 bits, over UTF-16 code units. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}

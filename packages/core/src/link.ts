@@ -1,0 +1,174 @@
+import { z } from "zod"
+import { codeFault } from "./code.ts"
+import { hostOf } from "./host.ts"
+import { PLATFORMS } from "./platform.ts"
+import { normaliseTarget } from "./target.ts"
+
+/** A schema of text that Postgres, HTTP and people can hold: 1 to `max` characters, no control characters or lone surrogates. */
+export const text = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), {
+      error: "must not contain control characters or lone surrogates",
+      params: { code: "bad_character" },
+    })
+
+/** RFC 3339 with any offset; becomes a Date. */
+export const time = z.iso.datetime({ offset: true }).transform((value) => new Date(value))
+
+/** An http or https URL; becomes its ASCII href. */
+export const targetUrl = z
+  .string()
+  .transform((value, ctx) => {
+    const target = normaliseTarget(value)
+    if (target.ok) return target.url
+    ctx.addIssue({ code: "custom", message: target.detail, params: { code: target.code } })
+    return z.NEVER
+  })
+  .meta({ format: "uri" })
+
+const CODE_DETAIL = {
+  code_empty: "must not be empty",
+  code_too_long: "must be at most 128 characters",
+  code_not_nfc: "must be in Unicode normalisation form C",
+  code_bad_character: "may contain letters, digits, - and _ only",
+} as const
+
+export const code = z.string().superRefine((value, ctx) => {
+  const fault = codeFault(value)
+  if (fault !== null) ctx.addIssue({ code: "custom", message: CODE_DETAIL[fault], params: { code: fault } })
+})
+
+/** A host name as visitors' browsers send it: lower case, IDNA, without port or trailing dot. */
+export const host = z
+  .string()
+  .max(253)
+  .superRefine((value, ctx) => {
+    if (hostOf(value) !== value) {
+      const message = "must be a host name in lower case (punycode), without port or trailing dot"
+      ctx.addIssue({ code: "custom", message, params: { code: "bad_host" } })
+    }
+  })
+
+const platforms = z
+  .array(z.enum(PLATFORMS))
+  .max(PLATFORMS.length)
+  .transform((list) => [...new Set(list)])
+
+export const tagName = text(50)
+
+export const redirectStatus = z.union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)])
+
+/** What a client may set, at creation and later. */
+export const linkSettings = z.strictObject({
+  url: targetUrl,
+  title: text(200).nullable(),
+  externalId: text(128).nullable(),
+  tags: z
+    .array(tagName)
+    .max(20)
+    .transform((names) => [...new Set(names)]),
+  redirectStatus,
+  startsAt: time.nullable(),
+  expiresAt: time.nullable(),
+  expiredUrl: targetUrl.nullable(),
+  maxClicks: z.int().min(1).max(1_000_000_000).nullable(),
+  enabled: z.boolean(),
+  forwardQuery: z.boolean(),
+  forwardPath: z.boolean(),
+  guidePlatforms: platforms,
+  allowPlatforms: platforms.nullable(),
+})
+export type LinkSettings = z.output<typeof linkSettings>
+
+/** What a new link has where its creator said nothing. */
+export const LINK_DEFAULTS: Omit<LinkSettings, "url"> = {
+  title: null,
+  externalId: null,
+  tags: [],
+  redirectStatus: 302,
+  startsAt: null,
+  expiresAt: null,
+  expiredUrl: null,
+  maxClicks: null,
+  enabled: true,
+  forwardQuery: true,
+  forwardPath: false,
+  guidePlatforms: [],
+  allowPlatforms: null,
+}
+
+export const linkCreate = linkSettings
+  .partial()
+  .required({ url: true })
+  .extend({ domain: host.optional(), code: code.optional(), reuse: z.boolean().optional() })
+export type LinkCreate = z.output<typeof linkCreate>
+
+/** Refuses any value: printed QR codes live for years, so where a link is served never changes. */
+const immutable = z.unknown().superRefine((_value, ctx) => {
+  ctx.addIssue({ code: "custom", message: "can never change", params: { code: "immutable" } })
+})
+
+export const linkPatch = linkSettings
+  .partial()
+  .extend({ domain: immutable.optional(), code: immutable.optional() })
+export type LinkPatch = Partial<LinkSettings>
+
+/** An upsert replaces every setting; domain and code may be said again, but not changed. */
+export const linkPut = linkCreate.extend({ externalId: text(128) })
+
+export const LINK_STATUSES = ["scheduled", "active", "expired", "exhausted", "disabled", "banned"] as const
+
+/** A link as the API answers it. */
+export const link = z.object({
+  id: z.string(),
+  domain: z.string(),
+  code: z.string(),
+  shortUrl: z.string(),
+  url: z.string(),
+  title: z.string().nullable(),
+  externalId: z.string().nullable(),
+  tags: z.array(z.string()),
+  redirectStatus,
+  startsAt: z.string().nullable(),
+  expiresAt: z.string().nullable(),
+  expiredUrl: z.string().nullable(),
+  maxClicks: z.number().nullable(),
+  hasPassword: z.boolean(),
+  enabled: z.boolean(),
+  forwardQuery: z.boolean(),
+  forwardPath: z.boolean(),
+  guidePlatforms: z.array(z.enum(PLATFORMS)),
+  allowPlatforms: z.array(z.enum(PLATFORMS)).nullable(),
+  rules: z.array(z.never()),
+  status: z.enum(LINK_STATUSES),
+  visits: z.object({ total: z.number(), automated: z.number() }),
+  clicks: z.number(),
+  version: z.number(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+})
+export type Link = z.output<typeof link>
+
+export type FieldProblem = { pointer: string; code: string; detail: string }
+
+/** What no single field shows: rules over several fields of a whole link. */
+export function settingsProblems(settings: LinkSettings): FieldProblem[] {
+  const { startsAt, expiresAt, guidePlatforms, allowPlatforms } = settings
+  const problems: FieldProblem[] = []
+  if (startsAt !== null && expiresAt !== null && startsAt >= expiresAt) {
+    problems.push({ pointer: "/expiresAt", code: "ends_before_start", detail: "must be later than startsAt" })
+  }
+  if (allowPlatforms !== null && allowPlatforms.length === 0) {
+    const detail = "must name a platform, or be null for everyone"
+    problems.push({ pointer: "/allowPlatforms", code: "nobody_allowed", detail })
+  }
+  const unreachable = allowPlatforms === null ? [] : guidePlatforms.filter((p) => !allowPlatforms.includes(p))
+  if (unreachable.length > 0) {
+    const detail = `never reached, as allowPlatforms leaves out ${unreachable.join(", ")}`
+    problems.push({ pointer: "/guidePlatforms", code: "guide_denied", detail })
+  }
+  return problems
+}
