@@ -1,0 +1,56 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify"
+import { nanoid } from "nanoid"
+import type { Config } from "./config.ts"
+import { auth } from "./plugins/auth.ts"
+import { db } from "./plugins/db.ts"
+import { openapi } from "./plugins/openapi.ts"
+import { problems } from "./plugins/problems.ts"
+import { published } from "./plugins/published.ts"
+import { rateLimit } from "./plugins/rate-limit.ts"
+import { redis } from "./plugins/redis.ts"
+import { validation } from "./plugins/validation.ts"
+import { domainRoutes } from "./routes/domains.ts"
+import { keyRoutes } from "./routes/keys.ts"
+import { linkRoutes } from "./routes/links.ts"
+import { statsRoutes } from "./routes/stats.ts"
+import { tagRoutes } from "./routes/tags.ts"
+import { workspaceRoutes } from "./routes/workspaces.ts"
+
+const BODY_MAX_BYTES = 64 * 1024
+
+/** The admin API, not listening yet. Closing it closes its database and Redis connections. */
+export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: log,
+    genReqId: () => `req_${nanoid()}`,
+    bodyLimit: BODY_MAX_BYTES,
+    routerOptions: { maxParamLength: 2_000 },
+    trustProxy: config.TRUSTED_PROXIES ?? false,
+  })
+  app.addHook("onRequest", async (req, reply) => {
+    reply.header("x-request-id", req.id)
+  })
+  await app.register(problems)
+  await app.register(validation)
+  await app.register(db, { url: config.DATABASE_URL, poolMax: config.DATABASE_POOL_MAX })
+  await app.register(redis, { url: config.REDIS_URL })
+  await app.register(published, { waitMs: config.PUBLISH_WAIT_MS })
+  await app.register(auth)
+  await app.register(rateLimit, {
+    max: config.RATE_LIMIT_PER_MINUTE,
+    anonymousMax: config.RATE_LIMIT_ANONYMOUS_PER_MINUTE,
+  })
+  await app.register(openapi)
+  await app.register(
+    async (v1) => {
+      await v1.register(linkRoutes, { expectedLinks: config.EXPECTED_LINKS })
+      await v1.register(tagRoutes)
+      await v1.register(domainRoutes)
+      await v1.register(keyRoutes)
+      await v1.register(workspaceRoutes)
+      await v1.register(statsRoutes)
+    },
+    { prefix: "/v1" },
+  )
+  return app
+}

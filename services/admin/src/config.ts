@@ -1,0 +1,44 @@
+import { count, logLevel, parseEnv, port, postgresUrl, redisUrl } from "@qiao/core/env.ts"
+import { z } from "zod"
+
+const schema = z.object({
+  DATABASE_URL: postgresUrl,
+  REDIS_URL: redisUrl,
+  LOG_LEVEL: logLevel,
+  OPS_HOST: z.string().default("127.0.0.1"),
+
+  ADMIN_HOST: z.string().default("127.0.0.1"),
+  ADMIN_PORT: port(8081),
+  ADMIN_OPS_PORT: port(9081),
+  /** Networks (CIDR, comma-separated) whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: z
+    .string()
+    .transform((list) => list.split(",").map((network) => network.trim()))
+    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
+    .optional(),
+  DATABASE_POOL_MAX: count(10),
+  /** Requests a minute one API key may make. */
+  RATE_LIMIT_PER_MINUTE: count(1_200),
+  /** Requests a minute one client address may make without a valid key. */
+  RATE_LIMIT_ANONYMOUS_PER_MINUTE: count(60),
+  /** How many links the instance is laid out for: sets the length of new codes. */
+  EXPECTED_LINKS: count(10_000_000),
+  /** How long a write waits for its publication before it answers all the same. */
+  PUBLISH_WAIT_MS: count(250, 0),
+
+  PUBLISHER_OPS_PORT: port(9082),
+  PUBLISH_BATCH_MAX: count(500),
+  PUBLISH_POLL_MS: count(1_000),
+
+  INGEST_OPS_PORT: port(9083),
+  /** Must be the same on every edge and ingest. */
+  CLICK_PARTITIONS: count(4),
+  INGEST_BATCHES_MAX: count(50),
+  /** Batches sealed longer ago are counted as expired; their ids are no longer known. */
+  SPILL_MAX_AGE_HOURS: count(72),
+})
+
+export type Config = z.output<typeof schema>
+
+/** Throws a ConfigError that names every variable that is wrong. */
+export const parseConfig = (env: NodeJS.ProcessEnv): Readonly<Config> => parseEnv(schema, env)

@@ -1,0 +1,42 @@
+import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from "kysely"
+import pg from "pg"
+import type { Database } from "./schema.ts"
+
+export type Db = Kysely<Database>
+export type Trx = Transaction<Database>
+
+/** Counts and revisions stay far below 2^53, so `bigint` is read as a number. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) =>
+    oid === pg.types.builtins.INT8 ? Number : (pg.types.getTypeParser(oid, format) as never),
+}
+
+/** A pool behind Kysely; snake_case in SQL, camelCase here. `onError` hears of idle connections that broke. */
+export function connectDb(url: string, poolMax: number, onError: (err: Error) => void): Db {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolMax,
+    types,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 30_000,
+  })
+  pool.on("error", onError)
+  return new Kysely({
+    dialect: new PostgresDialect({ pool }),
+    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
+  })
+}
+
+/** One connection of its own, for session locks, LISTEN and COPY. */
+export async function connectClient(url: string, onError: (err: Error) => void): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    types,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+  })
+  client.on("error", onError)
+  await client.connect()
+  return client
+}

@@ -1,0 +1,25 @@
+import pg from "pg"
+import { Problem } from "../problem.ts"
+
+const VIOLATIONS: Record<string, [code: string, detail: string]> = {
+  links_external_id: ["external_id_taken", "Another link of this workspace has this externalId."],
+  tags_workspace_id_name_key: ["name_taken", "This workspace already has a tag of this name."],
+}
+
+/** A unique index decides between writers; this says in the API's words what it decided. Null for any other error. */
+export function violationOf(err: unknown): Problem | null {
+  if (!(err instanceof pg.DatabaseError) || err.code !== "23505") return null
+  const violation = VIOLATIONS[err.constraint ?? ""]
+  return violation === undefined ? null : new Problem(409, ...violation)
+}
+
+/** SQLSTATE classes and socket errors that say "Postgres cannot be asked now". */
+const UNAVAILABLE = /^(08...|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/
+const UNAVAILABLE_MESSAGE =
+  /^(timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/
+
+export function isDatabaseUnavailable(err: unknown): boolean {
+  if (!(err instanceof Error)) return false
+  if ("code" in err && typeof err.code === "string" && UNAVAILABLE.test(err.code)) return true
+  return UNAVAILABLE_MESSAGE.test(err.message)
+}

@@ -1,0 +1,209 @@
+import { setTimeout as delay } from "node:timers/promises"
+import { type ClickBatch, unpackBatch } from "@qiao/core/click.ts"
+import { CLICK_GROUP, clickStreamKey, deadLetterKey } from "@qiao/core/keys.ts"
+import { Redis } from "ioredis"
+import pg from "pg"
+import type { Logger } from "pino"
+import { connectClient } from "./db/connect.ts"
+import { ensurePartitions } from "./repositories/partitions.ts"
+import { countDeadLettered, storeBatches } from "./repositories/visits.ts"
+
+/**
+ * Brings clicks from the streams into Postgres.
+ *
+ * States of a partition: free → owned (a session lock on the very connection that runs its transactions, so that losing one loses the
+ * other) → free again on any error, with a pause. An owner first reads what was delivered and not acknowledged, then what is new.
+ * States of an entry: delivered → stored (committed) → acknowledged and deleted. What fails between two of these is done again.
+ *
+ * Promise: every batch in the streams is stored once; what can never be stored is kept in the dead-letter stream with the reason.
+ */
+export type IngestMetrics = {
+  visits: number
+  batches: number
+  duplicateBatches: number
+  expiredVisits: number
+  deadLettered: number
+  failures: number
+  owned: number
+}
+
+export type IngestDeps = {
+  databaseUrl: string
+  redisUrl: string
+  log: Logger
+  now: () => number
+  batchesMax: number
+  horizonMs: number
+  metrics: IngestMetrics
+}
+
+const RETRY_MS = 500
+const BLOCK_MS = 500
+const PARTITION_CHECK_MS = 3_600_000
+const PARTITION_LOCK_CLASS = 7_102
+
+type Entry = { id: string; sealed: string }
+type Owned = { client: pg.Client; redis: Redis; partition: number }
+
+/** Ingests one partition, whenever it is free, until the signal aborts. */
+export async function runPartition(deps: IngestDeps, partition: number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await ownPartition(deps, partition, signal)
+    } catch (err) {
+      if (signal.aborted) return
+      deps.metrics.failures++
+      deps.log.warn({ err, partition }, "ingesting failed; trying again")
+    }
+    await delay(RETRY_MS, undefined, { signal }).catch(() => {})
+  }
+}
+
+async function ownPartition(deps: IngestDeps, partition: number, signal: AbortSignal): Promise<void> {
+  // Not reconnected: a lost connection ends the ownership, and the next one begins with what was left unacknowledged.
+  const redis = new Redis(deps.redisUrl, {
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    lazyConnect: true,
+  })
+  redis.on("error", () => {})
+  const client = await connectClient(deps.databaseUrl, () => redis.disconnect())
+  try {
+    const lock = await client.query("select pg_try_advisory_lock($1, $2) as ok", [
+      PARTITION_LOCK_CLASS,
+      partition,
+    ])
+    if (lock.rows[0]?.ok !== true) return
+    await redis.connect()
+    await createGroup(redis, partition)
+    deps.metrics.owned++
+    try {
+      await drain(deps, { client, redis, partition }, signal)
+    } finally {
+      deps.metrics.owned--
+    }
+  } finally {
+    redis.disconnect()
+    await client.end().catch(() => {})
+  }
+}
+
+async function drain(deps: IngestDeps, owned: Owned, signal: AbortSignal): Promise<void> {
+  let isPendingDone = false
+  let partitionsCheckedAt = Number.NEGATIVE_INFINITY
+  while (!signal.aborted) {
+    if (deps.now() - partitionsCheckedAt > PARTITION_CHECK_MS) {
+      await ensurePartitions(owned.client, deps.now())
+      partitionsCheckedAt = deps.now()
+    }
+    const entries = await read(owned, deps.batchesMax, isPendingDone ? ">" : "0")
+    if (entries.length > 0) await ingest(deps, owned, entries)
+    else isPendingDone = true
+  }
+}
+
+/** Stores entries and then acknowledges them; poison goes to the dead letters. */
+async function ingest(deps: IngestDeps, owned: Owned, entries: Entry[]): Promise<void> {
+  const decoded: { entry: Entry; batch: ClickBatch }[] = []
+  for (const entry of entries) {
+    try {
+      decoded.push({ entry, batch: unpackBatch(entry.sealed) })
+    } catch (err) {
+      await deadLetter(deps, owned, entry, err as Error)
+    }
+  }
+  await storeOrBisect(deps, owned, decoded)
+}
+
+async function storeOrBisect(
+  deps: IngestDeps,
+  owned: Owned,
+  decoded: { entry: Entry; batch: ClickBatch }[],
+): Promise<void> {
+  const [first] = decoded
+  if (first === undefined) return
+  const batches = decoded.map(({ batch }) => batch)
+  try {
+    const stored = await storeBatches(owned.client, batches, { nowMs: deps.now(), horizonMs: deps.horizonMs })
+    deps.metrics.visits += stored.visits
+    deps.metrics.batches += batches.length
+    deps.metrics.duplicateBatches += stored.duplicateBatches
+    deps.metrics.expiredVisits += stored.expiredVisits
+  } catch (err) {
+    if (!isPoison(err)) throw err
+    if (decoded.length === 1) {
+      await countDeadLettered(owned.client, first.batch)
+      return deadLetter(deps, owned, first.entry, err)
+    }
+    const half = decoded.length >> 1
+    await storeOrBisect(deps, owned, decoded.slice(0, half))
+    return storeOrBisect(deps, owned, decoded.slice(half))
+  }
+  await acknowledge(
+    owned,
+    decoded.map(({ entry }) => entry.id),
+  )
+}
+
+/** Data that Postgres refuses whoever asks: SQLSTATE classes 22 (data) and 23 (constraints). An outage never counts. */
+function isPoison(err: unknown): err is pg.DatabaseError {
+  return err instanceof pg.DatabaseError && /^2[23]/.test(err.code ?? "")
+}
+
+async function deadLetter(deps: IngestDeps, owned: Owned, entry: Entry, reason: Error): Promise<void> {
+  const { redis, partition } = owned
+  deps.log.error({ entry: entry.id, partition, reason: reason.message }, "dead-lettered a batch")
+  await redis.xadd(
+    deadLetterKey(partition),
+    "*",
+    "b",
+    entry.sealed,
+    "reason",
+    reason.message,
+    "entry",
+    entry.id,
+  )
+  deps.metrics.deadLettered++
+  await acknowledge(owned, [entry.id])
+}
+
+async function acknowledge({ redis, partition }: Owned, ids: string[]): Promise<void> {
+  const stream = clickStreamKey(partition)
+  const replies = await redis
+    .multi()
+    .xack(stream, CLICK_GROUP, ...ids)
+    .xdel(stream, ...ids)
+    .exec()
+  for (const [err] of replies ?? []) if (err !== null) throw err
+}
+
+async function createGroup(redis: Redis, partition: number): Promise<void> {
+  try {
+    await redis.xgroup("CREATE", clickStreamKey(partition), CLICK_GROUP, "0", "MKSTREAM")
+  } catch (err) {
+    if (!String(err).includes("BUSYGROUP")) throw err
+  }
+}
+
+type StreamReply = [stream: string, entries: [id: string, fields: string[] | null][]][] | null
+
+/** `from` is "0" for what was delivered and not acknowledged, ">" for what is new. One consumer name, whoever owns the partition. */
+async function read({ redis, partition }: Owned, count: number, from: "0" | ">"): Promise<Entry[]> {
+  const stream = clickStreamKey(partition)
+  const reply = (await redis.xreadgroup(
+    ...([
+      "GROUP",
+      CLICK_GROUP,
+      CLICK_GROUP,
+      "COUNT",
+      count,
+      "BLOCK",
+      BLOCK_MS,
+      "STREAMS",
+      stream,
+      from,
+    ] as const),
+  )) as StreamReply
+  const entries = reply?.[0]?.[1] ?? []
+  return entries.map(([id, fields]) => ({ id, sealed: fields?.[fields.indexOf("b") + 1] ?? "" }))
+}

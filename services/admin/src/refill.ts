@@ -1,0 +1,101 @@
+import { BUCKETS, CHANGES_CHANNEL, markerKey, RECORD_PATTERN } from "@qiao/core/keys.ts"
+import type { Redis } from "ioredis"
+import { sql } from "kysely"
+import type { Logger } from "pino"
+import type { Db } from "./db/connect.ts"
+import { putRecords, refillKey } from "./redis-records.ts"
+import {
+  markPublished,
+  outrunEpoch,
+  raiseEpoch,
+  readEpoch,
+  streamRecords,
+} from "./repositories/publications.ts"
+
+/** One refill at a time over all publishers. */
+const REFILL_LOCK = 7_101
+
+export type RefillDeps = { db: Db; redis: Redis; log: Logger }
+
+/**
+ * Fills Redis from Postgres: raises the epoch above all that Redis holds, takes the markers away, streams every record, removes what is
+ * left of older epochs, and sets the markers last. Meanwhile records that are there are served, and a missing one is "unavailable".
+ * False when another refill is at work. Throws when Redis or Postgres fails, or Redis loses data on the way: call it again.
+ */
+export async function refill({ db, redis, log }: RefillDeps): Promise<boolean> {
+  return db.connection().execute(async (connection) => {
+    const lock = await sql<{ ok: boolean }>`select pg_try_advisory_lock(${REFILL_LOCK}) as ok`.execute(
+      connection,
+    )
+    if (lock.rows[0]?.ok !== true) return false
+    try {
+      await fill({ db, redis, log })
+      return true
+    } finally {
+      await sql`select pg_advisory_unlock(${REFILL_LOCK})`.execute(connection)
+    }
+  })
+}
+
+async function fill({ db, redis, log }: RefillDeps): Promise<void> {
+  const epoch = await raiseEpoch(db, await highestEpoch(redis))
+  log.info({ epoch }, "refilling Redis")
+  await eachBucket(async (bucket) => {
+    await redis.set(refillKey(bucket), epoch)
+    await redis.del(markerKey(bucket))
+  })
+  let written = 0
+  for await (const records of streamRecords(db, epoch)) {
+    const results = await putRecords(redis, epoch, records)
+    for (const result of results) {
+      if (result.kind === "newer" && result.held.epoch > epoch) {
+        await outrunEpoch(db, result.held.epoch)
+        throw new Error(`Redis holds records of the later epoch ${result.held.epoch}`)
+      }
+    }
+    await markPublished(db, records)
+    written += records.length
+    if (written % 100_000 === 0) log.info({ epoch, written }, "refilling Redis")
+  }
+  const dropped = await dropOlder(redis, epoch)
+  if ((await readEpoch(db)) !== epoch) throw new Error("the epoch was raised during the refill")
+  await eachBucket(async (bucket) => {
+    if ((await redis.completeBucket(refillKey(bucket), markerKey(bucket), epoch)) === 1) return
+    throw new Error(`bucket ${bucket} of Redis was lost during the refill`)
+  })
+  log.info({ epoch, written, dropped }, "Redis is complete")
+}
+
+/** What Redis is known to hold: finished and unfinished refills. A record of a later epoch shows itself when it is written. */
+async function highestEpoch(redis: Redis): Promise<number> {
+  let highest = 0
+  await eachBucket(async (bucket) => {
+    for (const key of [markerKey(bucket), refillKey(bucket)]) {
+      highest = Math.max(highest, Number((await redis.get(key)) ?? 0))
+    }
+  })
+  return highest
+}
+
+async function dropOlder(redis: Redis, epoch: number): Promise<number> {
+  let dropped = 0
+  for await (const keys of scanRecords(redis)) {
+    const results = await Promise.all(keys.map((key) => redis.dropRecord(key, epoch, CHANGES_CHANNEL)))
+    dropped += results.filter((isDropped) => isDropped === 1).length
+  }
+  return dropped
+}
+
+/** Every record's key, some of them perhaps twice (SCAN's guarantee). */
+export async function* scanRecords(redis: Redis): AsyncGenerator<string[]> {
+  let cursor = "0"
+  do {
+    const [next, keys] = await redis.scan(cursor, "MATCH", RECORD_PATTERN, "COUNT", 1_000)
+    if (keys.length > 0) yield keys
+    cursor = next
+  } while (cursor !== "0")
+}
+
+async function eachBucket(run: (bucket: number) => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => run(bucket)))
+}

@@ -1,0 +1,63 @@
+import type { SelectQueryBuilder } from "kysely"
+import type { Database } from "../db/schema.ts"
+import { Problem } from "../problem.ts"
+
+/** A page of rows in the order of `sort`, and where the next one begins. */
+export type Page<T> = { data: T[]; nextCursor: string | null }
+
+export type PageRequest = { limit: number; cursor?: string | undefined }
+
+/** Where a page ended: the sort it belongs to, the last row's sort value where that is not the id, and its id. */
+export type Cursor = { sort: string; value: string | number | null; id: string }
+
+/** Pages a table by ascending id, that is, by creation. */
+export async function paged<Table extends keyof Database, Row extends { id: string }>(
+  query: SelectQueryBuilder<Database, Table, Row>,
+  { limit, cursor }: PageRequest,
+): Promise<Page<Row>> {
+  const after = cursor === undefined ? "" : decodeCursor(cursor, "id").id
+  const byId = query as unknown as SelectQueryBuilder<Database, "tags", Row>
+  const rows = await byId
+    .where("id", ">", after)
+    .orderBy("id")
+    .limit(limit + 1)
+    .execute()
+  return pageOf(rows, limit, (row) => ({ sort: "id", value: null, id: row.id }))
+}
+
+/** Cuts a read of `limit + 1` rows to a page. */
+export function pageOf<T>(rows: T[], limit: number, cursorOf: (row: T) => Cursor): Page<T> {
+  const data = rows.slice(0, limit)
+  const last = data.at(-1)
+  const hasMore = rows.length > limit && last !== undefined
+  return { data, nextCursor: hasMore ? encodeCursor(cursorOf(last)) : null }
+}
+
+export function encodeCursor({ sort, value, id }: Cursor): string {
+  return Buffer.from(JSON.stringify([sort, value, id])).toString("base64url")
+}
+
+/** Throws a 422 problem for anything but a cursor of a list in this order. */
+export function decodeCursor(cursor: string, sort: string): Cursor {
+  const parsed = parse(cursor)
+  if (parsed === null || parsed.sort !== sort) {
+    const detail = "must be a nextCursor of a list with the same sort"
+    const errors = [{ in: "query" as const, pointer: "/cursor", code: "invalid_cursor", detail }]
+    throw new Problem(422, "invalid_cursor", "The cursor is not valid.", { errors })
+  }
+  return parsed
+}
+
+function parse(cursor: string): Cursor | null {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(Buffer.from(cursor, "base64url").toString())
+  } catch {
+    return null
+  }
+  if (!Array.isArray(parsed) || parsed.length !== 3) return null
+  const [sort, value, id] = parsed as unknown[]
+  if (typeof sort !== "string" || typeof id !== "string" || !/^[a-z]+_[0-9a-z]{26}$/.test(id)) return null
+  if (value !== null && typeof value !== "string" && !Number.isSafeInteger(value)) return null
+  return { sort, value: value as string | number | null, id }
+}

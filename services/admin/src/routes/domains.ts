@@ -1,0 +1,150 @@
+import { host, targetUrl } from "@qiao/core/link.ts"
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
+import { z } from "zod"
+import type { Domain } from "../db/schema.ts"
+import { newId } from "../ids.ts"
+import { invalid, Problem } from "../problem.ts"
+import * as domains from "../repositories/domains.ts"
+import { checkIfMatch, etag, type Written, write } from "../write.ts"
+import { failures, idParams, noContent, pageOfSchema, pageQuery } from "./schemas.ts"
+
+/** Scheme, host and port that short URLs begin with. */
+const origin = z.string().superRefine((value, ctx) => {
+  const url = URL.parse(value)
+  if (url === null || !/^https?:$/.test(url.protocol) || url.origin !== value) {
+    const message = "must be an origin such as https://s.example.com"
+    ctx.addIssue({ code: "custom", message, params: { code: "bad_origin" } })
+  }
+})
+
+const settings = z.strictObject({
+  aliases: z
+    .array(host)
+    .max(20)
+    .transform((hosts) => [...new Set(hosts)]),
+  origin,
+  rootUrl: targetUrl.nullable(),
+  notFoundUrl: targetUrl.nullable(),
+})
+
+const domainCreate = settings.partial().extend({
+  host,
+  workspaceId: z.string().optional(),
+  caseSensitive: z.boolean().default(true),
+})
+
+const domainSchema = z
+  .object({
+    id: z.string(),
+    workspaceId: z.string(),
+    host: z.string(),
+    aliases: z.array(z.string()),
+    origin: z.string(),
+    caseSensitive: z.boolean(),
+    rootUrl: z.string().nullable(),
+    notFoundUrl: z.string().nullable(),
+    version: z.number(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .meta({ id: "Domain" })
+
+const response = { 200: domainSchema, ...failures }
+
+export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
+  app.post("/domains", {
+    config: { scope: "operator" },
+    schema: {
+      summary: "Assign a domain to a workspace",
+      description:
+        "Hosts are unique over the instance, so the operator assigns them. Without `workspaceId`: to the key's own.",
+      body: domainCreate,
+      response: { 201: domainSchema, ...failures },
+    },
+    handler: (req, reply) =>
+      write(req, reply, async (trx) => {
+        const { host, workspaceId = req.caller.workspaceId, caseSensitive, ...given } = req.body
+        const { aliases = [], origin = `https://${host}`, rootUrl = null, notFoundUrl = null } = given
+        checkAliases(host, aliases)
+        const values = { host, workspaceId, caseSensitive, aliases, origin, rootUrl, notFoundUrl }
+        const { domain, publications } = await domains.createDomain(trx, newId("dom"), values)
+        const headers = { location: `/v1/domains/${domain.id}` }
+        return { ...answer(201, domain, headers), publications }
+      }),
+  })
+
+  app.get("/domains", {
+    config: { scope: "links:read" },
+    schema: {
+      summary: "List domains",
+      querystring: pageQuery,
+      response: { 200: pageOfSchema(domainSchema), ...failures },
+    },
+    handler: async (req) => {
+      const page = await domains.listDomains(app.db, req.caller.workspaceId, req.query)
+      return { data: page.data.map(toDomain), nextCursor: page.nextCursor }
+    },
+  })
+
+  app.get("/domains/:id", {
+    config: { scope: "links:read" },
+    schema: { summary: "Get a domain", params: idParams, response },
+    handler: async (req, reply) => {
+      const domain = await domains.findDomain(app.db, req.caller.workspaceId, req.params.id)
+      return reply.header("etag", etag(domain.version)).send(toDomain(domain))
+    },
+  })
+
+  app.patch("/domains/:id", {
+    config: { scope: "admin" },
+    schema: {
+      summary: "Change a domain",
+      description: "Its host never changes. Aliases are new hosts, so only the operator changes them.",
+      params: idParams,
+      body: settings.partial(),
+      response,
+    },
+    handler: (req, reply) =>
+      write(req, reply, async (trx) => {
+        const before = await domains.lockDomain(trx, req.caller.workspaceId, req.params.id)
+        checkIfMatch(req, before.version)
+        if (req.body.aliases !== undefined) {
+          if (!req.caller.scopes.has("operator")) {
+            throw new Problem(403, "missing_scope", "Changing aliases needs a key with the scope operator.")
+          }
+          checkAliases(before.host, req.body.aliases)
+        }
+        const { domain, publications } = await domains.updateDomain(trx, before, req.body)
+        return { ...answer(200, domain), publications }
+      }),
+  })
+
+  app.delete("/domains/:id", {
+    config: { scope: "operator" },
+    schema: {
+      summary: "Delete a domain that never had a link",
+      params: idParams,
+      response: { ...noContent, ...failures },
+    },
+    handler: (req, reply) =>
+      write(req, reply, async (trx) => {
+        const domain = await domains.lockDomain(trx, req.caller.workspaceId, req.params.id)
+        checkIfMatch(req, domain.version)
+        return { status: 204, body: null, publications: await domains.deleteDomain(trx, domain) }
+      }),
+  })
+}
+
+function checkAliases(host: string, aliases: string[]): void {
+  const index = aliases.indexOf(host)
+  if (index === -1) return
+  throw invalid([{ pointer: `/aliases/${index}`, code: "same_as_host", detail: "is the domain's own host" }])
+}
+
+function answer(status: number, domain: Domain, headers: Record<string, string> = {}): Written {
+  return { status, body: toDomain(domain), headers: { etag: etag(domain.version), ...headers } }
+}
+
+function toDomain(domain: Domain): z.output<typeof domainSchema> {
+  return { ...domain, createdAt: domain.createdAt.toISOString(), updatedAt: domain.updatedAt.toISOString() }
+}

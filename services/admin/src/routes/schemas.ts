@@ -1,0 +1,22 @@
+import { z } from "zod"
+import { problemSchema } from "../problem.ts"
+
+export const pageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+  cursor: z.string().max(1_000).optional(),
+})
+
+export const idParams = z.object({ id: z.string().max(1_600) })
+
+export const pageOfSchema = <T extends z.ZodType>(item: T) =>
+  z.object({ data: z.array(item), nextCursor: z.string().nullable() })
+
+const failure = {
+  description: "Problem",
+  content: { "application/problem+json": { schema: problemSchema } },
+}
+
+/** The problems every route can answer; routes add their own. */
+export const failures = { "4xx": failure, "5xx": failure }
+
+export const noContent = { 204: z.null().describe("Done") }

@@ -1,0 +1,100 @@
+import { text } from "@qiao/core/link.ts"
+import type { FastifyRequest } from "fastify"
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
+import { z } from "zod"
+import type { Workspace } from "../db/schema.ts"
+import { notFound } from "../problem.ts"
+import * as workspaces from "../repositories/workspaces.ts"
+import { checkIfMatch, etag, type Written, write } from "../write.ts"
+import { failures, idParams, pageOfSchema, pageQuery } from "./schemas.ts"
+
+/** An IANA time zone, such as Asia/Shanghai. */
+export const timeZone = z.string().superRefine((value, ctx) => {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: value })
+    if (!/^[A-Za-z]/.test(value)) throw new RangeError("an offset is not a zone")
+  } catch {
+    const message = "must be an IANA time zone such as Asia/Shanghai"
+    ctx.addIssue({ code: "custom", message, params: { code: "unknown_time_zone" } })
+  }
+})
+
+const settings = z.strictObject({ name: text(100), timeZone })
+
+const workspaceSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    timeZone: z.string(),
+    version: z.number(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .meta({ id: "Workspace" })
+
+const response = { 200: workspaceSchema, ...failures }
+
+export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
+  app.post("/workspaces", {
+    config: { scope: "operator" },
+    schema: {
+      summary: "Create a workspace",
+      body: settings.partial({ timeZone: true }),
+      response: { 201: workspaceSchema, ...failures },
+    },
+    handler: (req, reply) =>
+      write(req, reply, async (trx) => {
+        const { name, timeZone = "Asia/Shanghai" } = req.body
+        const workspace = await workspaces.createWorkspace(trx, { name, timeZone })
+        return answer(201, workspace, { location: `/v1/workspaces/${workspace.id}` })
+      }),
+  })
+
+  app.get("/workspaces", {
+    config: { scope: "operator" },
+    schema: {
+      summary: "List workspaces",
+      querystring: pageQuery,
+      response: { 200: pageOfSchema(workspaceSchema), ...failures },
+    },
+    handler: async (req) => {
+      const page = await workspaces.listWorkspaces(app.db, req.query)
+      return { data: page.data.map(toWorkspace), nextCursor: page.nextCursor }
+    },
+  })
+
+  app.get("/workspaces/:id", {
+    config: { scope: "links:read" },
+    schema: { summary: "Get a workspace", params: idParams, response },
+    handler: async (req, reply) => {
+      checkWorkspace(req, req.params.id)
+      const workspace = await workspaces.findWorkspace(app.db, req.params.id)
+      return reply.header("etag", etag(workspace.version)).send(toWorkspace(workspace))
+    },
+  })
+
+  app.patch("/workspaces/:id", {
+    config: { scope: "admin" },
+    schema: { summary: "Change a workspace", params: idParams, body: settings.partial(), response },
+    handler: (req, reply) =>
+      write(req, reply, async (trx) => {
+        checkWorkspace(req, req.params.id)
+        const before = await workspaces.lockWorkspace(trx, req.params.id)
+        checkIfMatch(req, before.version)
+        return answer(200, await workspaces.updateWorkspace(trx, before, req.body))
+      }),
+  })
+}
+
+/** To anyone but the operator, other workspaces do not exist. */
+function checkWorkspace(req: FastifyRequest, id: string): void {
+  if (id !== req.caller.workspaceId && !req.caller.scopes.has("operator")) throw notFound("workspace")
+}
+
+function answer(status: number, workspace: Workspace, headers: Record<string, string> = {}): Written {
+  return { status, body: toWorkspace(workspace), headers: { etag: etag(workspace.version), ...headers } }
+}
+
+function toWorkspace({ createdAt, updatedAt, ...rest }: Workspace): z.output<typeof workspaceSchema> {
+  return { ...rest, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() }
+}

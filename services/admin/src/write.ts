@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto"
+import type { FastifyReply, FastifyRequest } from "fastify"
+import type { Trx } from "./db/connect.ts"
+import { Problem } from "./problem.ts"
+import {
+  type Answer,
+  type Attempt,
+  beginAttempt,
+  finishAttempt,
+  firstAnswer,
+} from "./repositories/idempotency.ts"
+import type { Publication } from "./repositories/publications.ts"
+
+/** What a write did: its answer, and what has to reach Redis before the answer is of use. */
+export type Written = {
+  status: number
+  body: unknown
+  headers?: Record<string, string>
+  publications?: Publication[]
+}
+
+/**
+ * Runs a write in one transaction, together with its `Idempotency-Key`: the same key and request give the first answer again, and a
+ * write that throws leaves nothing behind, its key included. Sends the answer once the change is published, or `PUBLISH_WAIT_MS` later.
+ */
+export async function write(
+  req: FastifyRequest,
+  reply: FastifyReply,
+  run: (trx: Trx) => Promise<Written>,
+): Promise<never> {
+  const attempt = attemptOf(req)
+  let published = Promise.resolve()
+  const answer = await req.server.db.transaction().execute(async (trx) => {
+    if (attempt !== null && !(await beginAttempt(trx, attempt))) return repeat(trx, attempt)
+    const written = await run(trx)
+    const answer = toAnswer(written)
+    if (attempt !== null) await finishAttempt(trx, attempt, answer)
+    // Listens from before the commit, so that no publisher can be quicker.
+    published = req.server.published(written.publications ?? [])
+    return answer
+  })
+  await published
+  // Sent as kept, past the response schema: to the route's types there is no payload.
+  return reply.code(answer.status).headers(answer.headers).send(answer.body) as never
+}
+
+/** For writes whose answer must not be kept, as it holds a secret. */
+export function refuseIdempotencyKey(req: FastifyRequest): void {
+  if (req.headers["idempotency-key"] === undefined) return
+  const errors = [
+    {
+      in: "header" as const,
+      pointer: "/idempotency-key",
+      code: "not_supported",
+      detail: "is not taken here",
+    },
+  ]
+  throw new Problem(
+    422,
+    "idempotency_not_supported",
+    "Answers of this call hold a secret and are not kept.",
+    { errors },
+  )
+}
+
+/** Throws 412 unless the request has no `If-Match` or one that names this version (strongly, RFC 9110 section 13.1.1). */
+export function checkIfMatch(req: FastifyRequest, version: number): void {
+  const header = req.headers["if-match"]
+  if (header === undefined || header.trim() === "*") return
+  const tags = header.split(",").map((tag) => tag.trim())
+  if (!tags.includes(etag(version))) {
+    throw new Problem(412, "version_mismatch", `The current version is ${version}.`)
+  }
+}
+
+export const etag = (version: number): string => `"${version}"`
+
+async function repeat(trx: Trx, attempt: Attempt): Promise<Answer> {
+  const answer = await firstAnswer(trx, attempt)
+  if (answer !== null) return { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } }
+  throw new Problem(422, "idempotency_key_reused", "This Idempotency-Key was used for another request.")
+}
+
+function attemptOf(req: FastifyRequest): Attempt | null {
+  const key = req.headers["idempotency-key"]
+  if (key === undefined) return null
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    const detail = "must be 1 to 255 visible ASCII characters"
+    const errors = [{ in: "header" as const, pointer: "/idempotency-key", code: "invalid_format", detail }]
+    throw new Problem(422, "invalid_input", "One field is not valid.", { errors })
+  }
+  const request = JSON.stringify([req.params, req.body])
+  return {
+    workspaceId: req.caller.workspaceId,
+    route: `${req.method} ${req.routeOptions.url}`,
+    key,
+    requestHash: createHash("sha256").update(request).digest(),
+  }
+}
+
+function toAnswer({ status, body, headers = {} }: Written): Answer {
+  if (body === null) return { status, headers, body: "" }
+  if (typeof body === "string") {
+    return { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers }, body }
+  }
+  return {
+    status,
+    headers: { "content-type": "application/json; charset=utf-8", ...headers },
+    body: JSON.stringify(body),
+  }
+}
