@@ -10,7 +10,7 @@ export type Extra = { path: string; query: string }
 export function forward(target: string, extra: Extra): string | null {
   if (extra.path === "" && extra.query === "") return target
   // A target that decodes these sees path segments that are checked nowhere.
-  if (/%2f|%5c/i.test(extra.path)) return null
+  if (/%2f|%5c|\\/i.test(extra.path)) return null
   const url = new URL(target)
   const base = url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`
   if (extra.path !== "") url.pathname = base + extra.path.slice(1)

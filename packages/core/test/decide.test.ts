@@ -1,0 +1,73 @@
+import t from "tap"
+import { type Decision, decide, whenExhausted } from "../src/decide.ts"
+import { PLATFORMS } from "../src/platform.ts"
+import type { LinkRecord } from "../src/record.ts"
+
+const link: LinkRecord = {
+  id: "lnk_1",
+  url: "https://example.com/",
+  redirectStatus: 302,
+  enabled: true,
+  banned: false,
+  startsAt: null,
+  expiresAt: null,
+  expiredUrl: null,
+  maxClicks: null,
+  forwardQuery: true,
+  forwardPath: false,
+  guidePlatforms: new Set(),
+  allowPlatforms: null,
+}
+
+const redirect: Decision = { kind: "redirect", outcome: "redirect", url: link.url, reserve: false }
+const page = (outcome: string, name: string) => ({ kind: "page", outcome, page: name })
+
+t.test("each line of the decision applies when it should", async (t) => {
+  const over = "https://example.com/over"
+  const cases: [change: Partial<LinkRecord>, expected: object][] = [
+    [{}, redirect],
+    [{ banned: true }, page("banned", "banned")],
+    [{ startsAt: 1_001 }, page("not_started", "not_started")],
+    [{ startsAt: 1_000 }, redirect],
+    [{ enabled: false }, page("disabled", "gone")],
+    [{ expiresAt: 1_000 }, page("expired", "gone")],
+    [{ expiresAt: 1_001 }, redirect],
+    [
+      { expiresAt: 1_000, expiredUrl: over },
+      { kind: "redirect", outcome: "fallback", url: over, reserve: false },
+    ],
+    [{ allowPlatforms: new Set(["qq"]) }, page("denied", "denied")],
+    [{ allowPlatforms: new Set(["wechat"]) }, redirect],
+    [{ guidePlatforms: new Set(["wechat"]) }, page("guide", "guide")],
+    [{ guidePlatforms: new Set(["qq"]) }, redirect],
+    [{ maxClicks: 1 }, { ...redirect, reserve: true }],
+  ]
+  for (const [change, expected] of cases) {
+    t.same(
+      decide({ ...link, ...change }, { nowMs: 1_000, platform: "wechat" }),
+      expected,
+      JSON.stringify(change),
+    )
+  }
+})
+
+t.test("the first line that applies wins", async (t) => {
+  const all: Partial<LinkRecord>[] = [
+    { banned: true },
+    { startsAt: 2_000 },
+    { enabled: false },
+    { expiresAt: 500 },
+    { allowPlatforms: new Set() },
+    { guidePlatforms: new Set(PLATFORMS) },
+  ]
+  const outcomes = ["banned", "not_started", "disabled", "expired", "denied", "guide"]
+  for (const [i, outcome] of outcomes.entries()) {
+    const decision = decide(Object.assign({}, link, ...all.slice(i)), { nowMs: 1_000, platform: "wechat" })
+    t.equal(decision.outcome, outcome)
+  }
+})
+
+t.test("an exhausted link goes to its expiredUrl, else it is gone", async (t) => {
+  t.same(whenExhausted(link), page("exhausted", "gone"))
+  t.match(whenExhausted({ ...link, expiredUrl: "https://a/" }), { kind: "redirect", outcome: "fallback" })
+})

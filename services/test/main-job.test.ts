@@ -1,0 +1,77 @@
+import t, { type Test } from "tap"
+import { type Qiao, startQiao } from "./support/qiao.ts"
+import { CRAWLER, SAFARI, visit, WECHAT } from "./support/visit.ts"
+import { waitFor } from "./support/wait.ts"
+
+type Created = { id: string; shortUrl: string }
+type Visits = { totals: object; data: { value: string; visits: number; automated: number; clicks: number }[] }
+
+async function create(t: Test, qiao: Qiao, link: object): Promise<Created> {
+  const answer = await qiao.api("POST", "/v1/links", link)
+  t.equal(answer.status, 201, answer.text)
+  return answer.json as Created
+}
+
+t.test("a link is made, redirects by platform, and its visits are counted", async (t) => {
+  const qiao = await startQiao(t)
+  const guided = await create(t, qiao, {
+    url: "https://shop.example.com/spring",
+    guidePlatforms: ["wechat", "qq", "douyin"],
+  })
+  const inWeChat = await create(t, qiao, { url: "https://example.com/", allowPlatforms: ["wechat"] })
+
+  t.match(await visit(guided.shortUrl), { status: 302, location: "https://shop.example.com/spring" })
+  t.match(await visit(guided.shortUrl, WECHAT), { status: 200, body: "shop.example.com" })
+  t.match(await visit(guided.shortUrl, CRAWLER), { status: 302, location: "https://shop.example.com/spring" })
+  t.match(await visit(inWeChat.shortUrl), { status: 403 })
+  t.match(await visit(inWeChat.shortUrl, WECHAT), { status: 302, location: "https://example.com/" })
+
+  const visitsOf = async (link: Created): Promise<Visits> =>
+    (await qiao.api("GET", `/v1/stats/visits?link=${link.id}&groupBy=platform`)).json as Visits
+  const counted = async () => ((await visitsOf(guided)).totals as { visits: number }).visits === 3
+  await waitFor("the visits to be counted", counted, { timeoutMs: 2_000 })
+  t.match(await visitsOf(guided), {
+    totals: { visits: 3, automated: 1, clicks: 1 },
+    data: [
+      { value: "browser", visits: 2, automated: 1, clicks: 1 },
+      { value: "wechat", visits: 1, automated: 0, clicks: 0 },
+    ],
+  })
+  t.match((await qiao.api("GET", `/v1/links/${guided.id}`)).json, {
+    visits: { total: 3, automated: 1 },
+    clicks: 1,
+  })
+})
+
+t.test("a write's answer comes once every edge serves it", async (t) => {
+  const qiao = await startQiao(t, { edges: 2 })
+  const edges = qiao.processes.edges.map((edge) => edge.url)
+  for (let round = 0; round < 20; round++) {
+    const code = `round-${round}`
+    for (const edge of edges) t.match(await visit(`${edge}/${code}`), { status: 404 })
+    await create(t, qiao, { url: "https://example.com/1", code })
+    for (const edge of edges) t.match(await visit(`${edge}/${code}`), { location: "https://example.com/1" })
+    await qiao.api("PATCH", `/v1/links/localhost%2F${code}`, { url: "https://example.com/2" })
+    for (const edge of edges) {
+      const isNew = async () => (await visit(`${edge}/${code}`)).location === "https://example.com/2"
+      await waitFor("the edited url", isNew, { timeoutMs: 50 })
+    }
+    await qiao.api("DELETE", `/v1/links/localhost%2F${code}`)
+    const isGone = async () => (await visit(`${edges[0]}/${code}`)).status === 410
+    await waitFor("the deleted link to be gone", isGone, { timeoutMs: 50 })
+    await create(t, qiao, { url: "https://example.com/3", code, reuse: true })
+    const isReused = async () => (await visit(`${edges[1]}/${code}`)).location === "https://example.com/3"
+    await waitFor("the code to be reused", isReused, { timeoutMs: 50 })
+  }
+})
+
+t.test("a domain answers on its aliases, and no other host does", async (t) => {
+  const qiao = await startQiao(t)
+  const link = await create(t, qiao, { url: "https://example.com/", code: "春节" })
+  const port = new URL(qiao.edge).port
+  t.match(await visit(link.shortUrl, SAFARI), { status: 302 })
+  t.match(await visit(`http://127.0.0.1:${port}/%E6%98%A5%E8%8A%82`), { status: 302 })
+  t.match(await visit(`http://127.0.0.2:${port}/%E6%98%A5%E8%8A%82`).catch(() => ({ status: 0 })), {
+    status: /^(0|421)$/,
+  })
+})
