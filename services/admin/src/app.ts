@@ -25,7 +25,7 @@ export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<
     genReqId: () => `req_${nanoid()}`,
     bodyLimit: BODY_MAX_BYTES,
     routerOptions: { maxParamLength: 2_000 },
-    trustProxy: config.TRUSTED_PROXIES ?? false,
+    trustProxy: config.TRUSTED_PROXIES,
   })
   app.addHook("onRequest", async (req, reply) => {
     reply.header("x-request-id", req.id)

@@ -1,4 +1,4 @@
-import { count, logLevel, parseEnv, port, postgresUrl, redisUrl } from "@qiao/core/env.ts"
+import { count, logLevel, networks, parseEnv, port, postgresUrl, redisUrl } from "@qiao/core/env.ts"
 import { z } from "zod"
 
 const schema = z.object({
@@ -10,12 +10,8 @@ const schema = z.object({
   ADMIN_HOST: z.string().default("127.0.0.1"),
   ADMIN_PORT: port(8081),
   ADMIN_OPS_PORT: port(9081),
-  /** Networks (CIDR, comma-separated) whose X-Forwarded-For is believed. */
-  TRUSTED_PROXIES: z
-    .string()
-    .transform((list) => list.split(",").map((network) => network.trim()))
-    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
-    .optional(),
+  /** Whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: networks,
   DATABASE_POOL_MAX: count(10),
   /** Requests a minute one API key may make. */
   RATE_LIMIT_PER_MINUTE: count(1_200),

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import type { FastifyReply, FastifyRequest } from "fastify"
-import type { Trx } from "./db/connect.ts"
+import type { Db, Trx } from "./db/connect.ts"
+import { isCollision } from "./db/constraints.ts"
 import { Problem } from "./problem.ts"
 import {
   type Answer,
@@ -10,6 +11,8 @@ import {
   firstAnswer,
 } from "./repositories/idempotency.ts"
 import type { Publication } from "./repositories/publications.ts"
+
+const TRIES_MAX = 3
 
 /** What a write did: its answer, and what has to reach Redis before the answer is of use. */
 export type Written = {
@@ -30,7 +33,7 @@ export async function write(
 ): Promise<never> {
   const attempt = attemptOf(req)
   let published = Promise.resolve()
-  const answer = await req.server.db.transaction().execute(async (trx) => {
+  const answer = await inTransaction(req.server.db, async (trx) => {
     if (attempt !== null && !(await beginAttempt(trx, attempt))) return repeat(trx, attempt)
     const written = await run(trx)
     const answer = toAnswer(written)
@@ -42,6 +45,16 @@ export async function write(
   await published
   // Sent as kept, past the response schema: to the route's types there is no payload.
   return reply.code(answer.status).headers(answer.headers).send(answer.body) as never
+}
+
+async function inTransaction<T>(db: Db, run: (trx: Trx) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await db.transaction().execute(run)
+    } catch (err) {
+      if (tries === TRIES_MAX || !isCollision(err)) throw err
+    }
+  }
 }
 
 /** For writes whose answer must not be kept, as it holds a secret. */

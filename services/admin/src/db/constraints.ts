@@ -13,6 +13,14 @@ export function violationOf(err: unknown): Problem | null {
   return violation === undefined ? null : new Problem(409, ...violation)
 }
 
+/**
+ * What writers at the same time do to each other, and what trying again cures: a deadlock, a serialisation failure, a row that was
+ * referred to and deleted meanwhile.
+ */
+export function isCollision(err: unknown): boolean {
+  return err instanceof pg.DatabaseError && /^(40P01|40001|23503)$/.test(err.code ?? "")
+}
+
 /** SQLSTATE classes and socket errors that say "Postgres cannot be asked now". */
 const UNAVAILABLE = /^(08...|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/
 const UNAVAILABLE_MESSAGE =

@@ -40,26 +40,39 @@ export async function deleteTag(trx: Trx, tag: Tag): Promise<void> {
 
 /** Gives a link exactly these tags; names that are new to the workspace become tags of it. */
 export async function setTags(trx: Trx, workspaceId: string, linkId: string, names: string[]): Promise<void> {
+  const tagIds = await holdTags(trx, workspaceId, names)
   await trx.deleteFrom("linkTags").where("linkId", "=", linkId).execute()
-  if (names.length === 0) return
-  // In one order everywhere, so that two writers of the same new tags cannot block each other.
-  const sorted = [...names].sort()
-  await trx
-    .insertInto("tags")
-    .values(sorted.map((name) => ({ id: newId("tag"), workspaceId, name })))
-    .onConflict((conflict) => conflict.columns(["workspaceId", "name"]).doNothing())
-    .execute()
+  if (tagIds.length === 0) return
   await trx
     .insertInto("linkTags")
-    .columns(["linkId", "tagId"])
-    .expression((eb) =>
-      eb
-        .selectFrom("tags")
-        .select([eb.val(linkId).as("linkId"), "tags.id"])
-        .where("workspaceId", "=", workspaceId)
-        .where("name", "in", names),
-    )
+    .values(tagIds.map((tagId) => ({ linkId, tagId })))
     .execute()
+}
+
+/**
+ * The ids of the tags with these names, made where there are none, and kept from being deleted before this transaction ends. Held
+ * before any link loses or gets them, as a tag's deletion locks in that order as well.
+ */
+async function holdTags(trx: Trx, workspaceId: string, names: string[]): Promise<string[]> {
+  if (names.length === 0) return []
+  // In one order everywhere, so that two writers of the same new tags cannot block each other.
+  const sorted = [...names].sort()
+  for (;;) {
+    await trx
+      .insertInto("tags")
+      .values(sorted.map((name) => ({ id: newId("tag"), workspaceId, name })))
+      .onConflict((conflict) => conflict.columns(["workspaceId", "name"]).doNothing())
+      .execute()
+    const held = await trx
+      .selectFrom("tags")
+      .select("id")
+      .where("workspaceId", "=", workspaceId)
+      .where("name", "in", names)
+      .forKeyShare()
+      .execute()
+    // Fewer when one was deleted in between.
+    if (held.length === names.length) return held.map((tag) => tag.id)
+  }
 }
 
 const byId = (db: Db, workspaceId: string, id: string) =>

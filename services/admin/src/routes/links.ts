@@ -159,8 +159,10 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
     }
     checkIfMatch(req, row.version)
     const { domain, code, reuse: _, ...given } = body
+    const isElsewhere =
+      domain !== undefined && (await domainOfHost(trx, row.workspaceId, domain))?.id !== row.domainId
     const moved = [
-      ...(domain !== undefined && domain !== row.host ? ["/domain"] : []),
+      ...(isElsewhere ? ["/domain"] : []),
       ...(code !== undefined && code !== row.code ? ["/code"] : []),
     ]
     if (moved.length > 0) {
