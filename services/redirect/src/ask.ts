@@ -1,0 +1,50 @@
+import type { ServerResponse } from "node:http"
+import type { Decision } from "@qiao/core/decide.ts"
+import { forward } from "@qiao/core/forward.ts"
+import type { LinkRecord } from "@qiao/core/record.ts"
+import type { FastifyRequest } from "fastify"
+
+/**
+ * One request on its way to its answer. `segment` is the first path segment as it came, `rest` the raw path after it ("" or with its
+ * leading slash), `query` the raw query without its question mark.
+ */
+export type Ask = {
+  req: FastifyRequest
+  res: ServerResponse
+  nowMs: number
+  segment: string
+  rest: string
+  query: string
+}
+
+/** A request target that does not begin with a slash is no path of ours: it becomes one that no code can have. */
+export function askOf(req: FastifyRequest, res: ServerResponse, nowMs: number): Ask {
+  const url = req.raw.url ?? ""
+  const mark = url.indexOf("?")
+  const path = mark === -1 ? url : url.slice(0, mark)
+  const query = mark === -1 ? "" : url.slice(mark + 1)
+  if (!path.startsWith("/")) return { req, res, nowMs, segment: ".", rest: "", query }
+  const slash = path.indexOf("/", 1)
+  const segment = slash === -1 ? path.slice(1) : path.slice(1, slash)
+  return { req, res, nowMs, segment, rest: slash === -1 ? "" : path.slice(slash), query }
+}
+
+export function isRoot({ segment, rest }: Ask): boolean {
+  return segment === "" && rest === ""
+}
+
+/** Paths with `.` or `+` belong to the system: codes cannot have them, and a person does not come upon an unknown one. */
+export function isSystemPath({ segment }: Ask): boolean {
+  return segment.includes(".") || segment.includes("+")
+}
+
+/** Where a decision leads for this request; null when what the visitor adds would lead elsewhere. */
+export function locationOf(
+  { rest, query }: Ask,
+  link: LinkRecord,
+  decision: Decision & { kind: "redirect" },
+): string | null {
+  const added = link.forwardQuery ? query : ""
+  if (decision.outcome !== "redirect" || (rest === "" && added === "")) return decision.url
+  return forward(decision.url, { path: rest, query: added })
+}

@@ -1,0 +1,55 @@
+import { count, logLevel, networks, parseEnv, port, redisUrl } from "@qiao/core/env.ts"
+import { z } from "zod"
+
+/** The edge's settings; each number has a metric that shows when it bites (metrics.ts). */
+export type Config = ReturnType<typeof parseConfig>
+
+export function parseConfig(env: NodeJS.ProcessEnv) {
+  return parseEnv(schema, env)
+}
+
+const schema = z.object({
+  EDGE_HOST: z.string().default("127.0.0.1"),
+  EDGE_PORT: port(8080),
+  OPS_HOST: z.string().default("127.0.0.1"),
+  EDGE_OPS_PORT: port(9080),
+  LOG_LEVEL: logLevel,
+  TRUSTED_PROXIES: networks,
+
+  REDIS_URL: redisUrl,
+  /** A visitor waits no longer than this for Redis. */
+  REDIS_DEADLINE_MS: count(250),
+  /** A connection that owes an answer for this long is dropped and made anew. */
+  REDIS_SILENCE_MAX_MS: count(2_000),
+  /** Requests that wait for Redis at the same time; more are answered at once, stale or with 503. */
+  MAX_IN_FLIGHT: count(1_000),
+  /** The publisher's heartbeat comes each second; silence for longer and nothing cached is trusted unread. */
+  HEARTBEAT_GAP_MS: count(3_000),
+
+  CACHE_MAX_LINKS: count(200_000),
+  CACHE_MAX_DOMAINS: count(10_000),
+  /** Absolute, jittered by ±10 %, so that entries read together do not expire together. */
+  CACHE_TTL_MS: count(60_000),
+  CACHE_MAX_UNKNOWN: count(50_000),
+  UNKNOWN_TTL_MS: count(2_000),
+  /** How old a value may be that is served because Redis fails. */
+  STALE_MAX_MS: count(86_400_000),
+  VISITOR_MEMO_MAX: count(50_000),
+
+  CLICK_FLUSH_MS: count(250),
+  CLICK_BATCH_MAX: count(1_000),
+  /** Visits held in memory while Redis is away; more are dropped and counted. */
+  CLICK_BUFFER_MAX: count(100_000),
+  CLICK_PARTITIONS: count(4),
+  CLICK_DEADLINE_MS: count(2_000),
+
+  UNKNOWN_CODES_PER_MINUTE: count(60),
+  /** Client networks whose unknown codes are counted. */
+  LIMITED_NETWORKS_MAX: count(20_000),
+
+  /** After SIGTERM: how long requests are still taken while the balancer looks away. */
+  DRAIN_MS: count(1_000, 0),
+  /** After that: how long open requests may take, and then how long the last clicks. */
+  CLOSE_MS: count(4_000),
+  CLICK_STOP_MS: count(5_000),
+})

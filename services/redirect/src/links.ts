@@ -1,0 +1,220 @@
+import { markerKeyOf } from "@qiao/core/keys.ts"
+import { type RecordVersion, type Versioned, versionOf } from "@qiao/core/record.ts"
+import type { Redis } from "ioredis"
+import { LRUCache } from "lru-cache"
+import type { Changes } from "./changes.ts"
+import type { Waits } from "./waits.ts"
+
+/*
+ * LinkReader: records from Redis through a local cache; one reader for links, one for domains.
+ *
+ *   absent ──read──► fresh ──expiry, silence on the changes channel──► unverified ──read──► fresh
+ *                    fresh, unverified ──change──► absent           unverified ──Redis fails──► served stale
+ *
+ * A fresh entry is served without a promise (`peek`). Anything else is read first, one read in flight a key for all who wait (`read`).
+ * Only when that read fails is an unverified entry served, for at most `staleMaxMs` after it was last read.
+ *
+ * Promises:
+ *  - A lower (epoch, revision) never replaces a higher one; an absence is as new as the epoch of the bucket's completeness marker.
+ *  - A change heard during a read makes its answer uncacheable, and whoever comes after the change starts a new read.
+ *  - Without the marker an absent record is "unavailable", never "missing", and nothing is cached.
+ *  - Every wait ends within the deadline of `waits`, and at most its bound of requests wait.
+ */
+export type Found<T> = RecordVersion & {
+  kind: "found"
+  /** Null for a tombstone. */
+  value: T | null
+  generation: number
+  expiresAtMs: number
+  readAtMs: number
+}
+
+export type Answer<T> = Found<T> | { kind: "missing" } | { kind: "unavailable" }
+
+export type RecordReader<T> = {
+  /** A fresh answer, or undefined: then `read`. */
+  peek(key: string, nowMs: number): Answer<T> | undefined
+  /** Never rejects. */
+  read(key: string): Promise<Answer<T>>
+  invalidate(key: string, version: RecordVersion): void
+  readonly counters: Readonly<ReaderCounters>
+  readonly size: number
+}
+
+export type ReaderCounters = ReturnType<typeof newCounters>
+
+const newCounters = () => ({
+  hits: 0,
+  unknownHits: 0,
+  misses: 0,
+  /** Looked up while unverified: expired, of an older generation, or while the changes channel was silent. */
+  unverified: 0,
+  reads: 0,
+  failures: 0,
+  overloads: 0,
+  incompletes: 0,
+  uncacheable: 0,
+  stale: 0,
+  unavailable: 0,
+})
+
+type Flight<T> = {
+  generation: number
+  isSuperseded: boolean
+  waiters: number
+  answer: Promise<Answer<T>>
+}
+
+const MISSING = { kind: "missing" } as const
+const UNAVAILABLE = { kind: "unavailable" } as const
+
+export function createRecordReader<Record extends object, T extends object>(options: {
+  redis: Pick<Redis, "mget">
+  changes: Pick<Changes, "generation" | "isLive">
+  waits: Waits
+  decode: (value: string) => Versioned<Record>
+  prepare: (record: Record) => T
+  entriesMax: number
+  unknownMax: number
+  ttlMs: number
+  unknownTtlMs: number
+  staleMaxMs: number
+  now: () => number
+  random: () => number
+  onFailure: (err: unknown, key: string) => void
+}): RecordReader<T> {
+  const { redis, changes, waits, decode, prepare, now, random } = options
+  const cache = new LRUCache<string, Found<T>>({ max: options.entriesMax })
+  const unknown = new LRUCache<string, { generation: number; expiresAtMs: number }>({
+    max: options.unknownMax,
+  })
+  const flights = new Map<string, Flight<T>>()
+  const counters = newCounters()
+
+  const isFresh = (entry: { generation: number; expiresAtMs: number }, nowMs: number): boolean =>
+    entry.generation === changes.generation && nowMs < entry.expiresAtMs && changes.isLive(nowMs)
+
+  const depart = (key: string): Flight<T> => {
+    const flight: Flight<T> = {
+      generation: changes.generation,
+      isSuperseded: false,
+      waiters: 0,
+      answer: Promise.resolve(UNAVAILABLE),
+    }
+    flights.set(key, flight)
+    flight.answer = land(key, flight)
+    return flight
+  }
+
+  const land = async (key: string, flight: Flight<T>): Promise<Answer<T>> => {
+    counters.reads++
+    try {
+      const [marker, value] = await waits.withDeadline(redis.mget(markerKeyOf(key), key))
+      if (flight.isSuperseded) counters.uncacheable++
+      if (typeof value === "string") return accept(key, flight, value)
+      if (typeof marker === "string") return acceptAbsence(key, flight, Number(marker))
+      counters.incompletes++
+    } catch (err) {
+      counters.failures++
+      options.onFailure(err, key)
+    } finally {
+      if (flights.get(key) === flight) flights.delete(key)
+      waits.leave(flight.waiters)
+    }
+    return withoutRedis(key)
+  }
+
+  const accept = (key: string, flight: Flight<T>, value: string): Answer<T> => {
+    const held = cache.get(key)
+    if (held !== undefined && !isNewer(versionOf(value), held)) return keep(key, flight, held)
+    const { epoch, revision, record } = decode(value)
+    const found = { kind: "found", epoch, revision, value: record && prepare(record) } as const
+    return keep(key, flight, found)
+  }
+
+  const acceptAbsence = (key: string, flight: Flight<T>, markerEpoch: number): Answer<T> => {
+    const held = cache.get(key)
+    // Tombstones are records: within its epoch a record only vanishes if Redis lost a write that we have seen.
+    if (held !== undefined && markerEpoch <= held.epoch) return keep(key, flight, held)
+    if (!flight.isSuperseded) {
+      cache.delete(key)
+      unknown.set(key, { generation: flight.generation, expiresAtMs: now() + options.unknownTtlMs })
+    }
+    return MISSING
+  }
+
+  const keep = (
+    key: string,
+    flight: Flight<T>,
+    { epoch, revision, value }: Pick<Found<T>, "epoch" | "revision" | "value">,
+  ): Found<T> => {
+    const readAtMs = now()
+    const expiresAtMs = readAtMs + options.ttlMs * (0.9 + 0.2 * random())
+    const { generation } = flight
+    const found: Found<T> = { kind: "found", epoch, revision, value, generation, expiresAtMs, readAtMs }
+    if (!flight.isSuperseded) {
+      cache.set(key, found)
+      unknown.delete(key)
+    }
+    return found
+  }
+
+  const withoutRedis = (key: string): Answer<T> => {
+    const held = cache.get(key)
+    if (held !== undefined && now() - held.readAtMs <= options.staleMaxMs) {
+      counters.stale++
+      return held
+    }
+    counters.unavailable++
+    return UNAVAILABLE
+  }
+
+  return {
+    peek(key, nowMs) {
+      const held = cache.get(key)
+      if (held !== undefined) {
+        if (isFresh(held, nowMs)) {
+          counters.hits++
+          return held
+        }
+        counters.unverified++
+        return undefined
+      }
+      const absence = unknown.get(key)
+      if (absence !== undefined && isFresh(absence, nowMs)) {
+        counters.unknownHits++
+        return MISSING
+      }
+      counters.misses++
+      return undefined
+    },
+    read(key) {
+      if (waits.isFull) {
+        counters.overloads++
+        return Promise.resolve(withoutRedis(key))
+      }
+      const flight = flights.get(key) ?? depart(key)
+      flight.waiters++
+      waits.enter()
+      return flight.answer
+    },
+    invalidate(key, version) {
+      const flight = flights.get(key)
+      if (flight !== undefined) {
+        flight.isSuperseded = true
+        flights.delete(key)
+      }
+      unknown.delete(key)
+      const held = cache.peek(key)
+      if (held !== undefined && isNewer(version, held)) cache.delete(key)
+    },
+    counters,
+    get size() {
+      return cache.size
+    },
+  }
+}
+
+function isNewer(a: RecordVersion, b: RecordVersion): boolean {
+  return a.epoch === b.epoch ? a.revision > b.revision : a.epoch > b.epoch
+}

@@ -1,0 +1,65 @@
+/** How many requests may wait for Redis, and for how long. */
+export type Waits = {
+  /** Requests that wait now. */
+  readonly count: number
+  readonly isFull: boolean
+  readonly deadlines: number
+  enter(): void
+  leave(requests: number): void
+  /** `work`, or a `DeadlineError` after `deadlineMs`. */
+  withDeadline<T>(work: Promise<T>): Promise<T>
+}
+
+export class DeadlineError extends Error {}
+
+/**
+ * All waits have the same deadline, so they end in the order in which they began: one timer, set for the oldest, serves them all
+ * (ioredis' commandTimeout would make one for each).
+ */
+export function createWaits(options: { deadlineMs: number; max: number; now: () => number }): Waits {
+  const { deadlineMs, max, now } = options
+  const open = new Set<{ dueAt: number; fail: (err: Error) => void }>()
+  let timer: NodeJS.Timeout | undefined
+  let count = 0
+  let deadlines = 0
+
+  const arm = () => {
+    const [oldest] = open
+    timer = oldest && setTimeout(expire, Math.max(1, oldest.dueAt - now())).unref()
+  }
+  const expire = () => {
+    for (const wait of open) {
+      if (wait.dueAt > now()) break
+      open.delete(wait)
+      deadlines++
+      wait.fail(new DeadlineError("Redis did not answer in time"))
+    }
+    arm()
+  }
+
+  return {
+    get count() {
+      return count
+    },
+    get isFull() {
+      return count >= max
+    },
+    get deadlines() {
+      return deadlines
+    },
+    enter() {
+      count++
+    },
+    leave(requests) {
+      count -= requests
+    },
+    withDeadline(work) {
+      return new Promise((resolve, reject) => {
+        const wait = { dueAt: now() + deadlineMs, fail: reject }
+        open.add(wait)
+        if (timer === undefined) arm()
+        work.then(resolve, reject).finally(() => open.delete(wait))
+      })
+    },
+  }
+}

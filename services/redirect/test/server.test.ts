@@ -1,0 +1,130 @@
+import { Agent, request } from "node:http"
+import { fileURLToPath } from "node:url"
+import t, { type Test } from "tap"
+import { startChild } from "../../test/support/child.ts"
+import { startRedis } from "../../test/support/redis.ts"
+import { waitFor } from "../../test/support/wait.ts"
+import { HOST, startPublisher } from "./support/publisher.ts"
+
+const SERVER = fileURLToPath(new URL("../src/server.ts", import.meta.url))
+
+const redis = await startRedis(t, { appendOnly: false })
+const publisher = await startPublisher(t, redis.url)
+await publisher.link("busy")
+
+async function startServer(t: Test, env: NodeJS.ProcessEnv = {}) {
+  const child = startChild(process.execPath, [SERVER], {
+    env: {
+      ...process.env,
+      REDIS_URL: redis.url,
+      EDGE_PORT: "0",
+      EDGE_OPS_PORT: "0",
+      DRAIN_MS: "300",
+      ...env,
+    },
+  })
+  t.teardown(() => child.stop("SIGKILL"))
+  const listening = () => /"address":"http:\/\/127\.0\.0\.1:(\d+)","opsPort":(\d+)/.exec(child.output())
+  await waitFor("the edge to listen", () => listening() !== null, { timeoutMs: 10_000 })
+  const [, port, opsPort] = listening() ?? []
+  const ops = async (path: string) => (await fetch(`http://127.0.0.1:${opsPort}${path}`)).status
+  return { child, port: Number(port), ops }
+}
+
+const storedVisits = async () => (await publisher.batches()).flatMap(({ visits }) => visits).length
+
+t.test("SIGTERM under load fails no request and loses no click", async (t) => {
+  const { child, port, ops } = await startServer(t)
+  await waitFor("readiness", async () => (await ops("/healthz/ready")) === 200, { timeoutMs: 5_000 })
+  t.equal(await ops("/healthz/live"), 200)
+  const agent = new Agent({ keepAlive: true, maxSockets: 20 })
+  t.teardown(() => agent.destroy())
+  let isInBalancer = true
+  let answered = 0
+  const failures: string[] = []
+  const get = () =>
+    new Promise<void>((resolve) => {
+      const req = request(
+        { host: "127.0.0.1", port, path: "/busy", agent, headers: { host: HOST } },
+        (res) => {
+          if (res.statusCode === 302) answered++
+          else failures.push(`status ${res.statusCode}`)
+          res.resume().on("end", resolve)
+        },
+      )
+      req.on("error", (err) => {
+        failures.push(err.message)
+        resolve()
+      })
+      req.end()
+    })
+  const clients = Array.from({ length: 20 }, async () => {
+    while (isInBalancer) await get()
+  })
+  await waitFor("some load", () => answered > 2_000, { timeoutMs: 20_000 })
+  const stopped = child.stop("SIGTERM")
+  await waitFor("the balancer to look away", async () => (await ops("/healthz/ready")) === 503, {
+    timeoutMs: 2_000,
+  })
+  isInBalancer = false
+  await Promise.all(clients)
+  t.equal(await stopped, 0)
+  t.same(failures, [])
+  t.equal(await storedVisits(), answered)
+  t.match(child.output(), '"msg":"stopped"')
+})
+
+t.test(
+  "after SIGTERM requests are still answered for DRAIN_MS, each the last on its connection",
+  async (t) => {
+    const { child, port, ops } = await startServer(t, { DRAIN_MS: "1500" })
+    await waitFor("readiness", async () => (await ops("/healthz/ready")) === 200, { timeoutMs: 5_000 })
+    const agent = new Agent({ keepAlive: true })
+    t.teardown(() => agent.destroy())
+    const connectionHeader = (path: string) =>
+      new Promise<string | undefined>((resolve, reject) => {
+        const options = { host: "127.0.0.1", port, path, agent, headers: { host: HOST } }
+        const req = request(options, (res) => res.resume().on("end", () => resolve(res.headers.connection)))
+        req.on("error", reject).end()
+      })
+    t.equal(await connectionHeader("/busy"), "keep-alive")
+    const stopped = child.stop("SIGTERM")
+    await waitFor("not ready", async () => (await ops("/healthz/ready")) === 503, { timeoutMs: 1_000 })
+    for (const path of ["/busy", "/robots.txt", "/nowhere"]) t.equal(await connectionHeader(path), "close")
+    t.equal(await stopped, 0)
+  },
+)
+
+t.test("a clicks backlog at SIGTERM is sent before the process ends", async (t) => {
+  const { child, port } = await startServer(t, { CLICK_FLUSH_MS: "60000", DRAIN_MS: "0" })
+  const before = await storedVisits()
+  await waitFor("an answer", async () => (await head(port)) === 302, { timeoutMs: 5_000 })
+  for (let i = 0; i < 10; i++) await head(port)
+  t.equal(await storedVisits(), before)
+  t.equal(await child.stop("SIGTERM"), 0)
+  t.equal(await storedVisits(), before + 11)
+})
+
+t.test("settings that cannot be used are all named, and the process ends", async (t) => {
+  const env = { ...process.env, REDIS_URL: "http://x", TRUSTED_PROXIES: "true", CACHE_MAX_LINKS: "-1" }
+  const child = startChild(process.execPath, [SERVER], { env })
+  await waitFor("the end", () => child.hasEnded, { timeoutMs: 10_000 })
+  for (const name of ["REDIS_URL", "TRUSTED_PROXIES", "CACHE_MAX_LINKS"]) t.match(child.output(), name)
+  t.notMatch(child.output(), "http://x")
+})
+
+function head(port: number): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      host: "127.0.0.1",
+      port,
+      path: "/busy",
+      method: "HEAD",
+      headers: { host: HOST },
+      agent: false,
+    }
+    request(options, (res) => res.resume().on("end", () => resolve(res.statusCode)))
+      .on("error", reject)
+      .end()
+  })
+}

@@ -1,0 +1,103 @@
+import { type ClickBatch, unpackBatch } from "@qiao/core/click.ts"
+import {
+  BUCKETS,
+  CHANGES_CHANNEL,
+  clickStreamKey,
+  domainKey,
+  HEARTBEAT,
+  linkKey,
+  markerKey,
+} from "@qiao/core/keys.ts"
+import {
+  type DomainRecord,
+  encodeDomain,
+  encodeLink,
+  type LinkRecord,
+  type RecordVersion,
+} from "@qiao/core/record.ts"
+import { Redis } from "ioredis"
+import type { Test } from "tap"
+
+/** Writes what the real publisher writes, in the test's own order and versions. */
+export type Publisher = Awaited<ReturnType<typeof startPublisher>>
+
+export const HOST = "s.example.com"
+
+export const PLAIN_LINK: LinkRecord = {
+  id: "lnk_plain",
+  url: "https://shop.example.com/spring",
+  redirectStatus: 302,
+  enabled: true,
+  banned: false,
+  startsAt: null,
+  expiresAt: null,
+  expiredUrl: null,
+  maxClicks: null,
+  forwardQuery: true,
+  forwardPath: false,
+  guidePlatforms: new Set(),
+  allowPlatforms: null,
+}
+
+export async function startPublisher(t: Test, url: string) {
+  const redis = new Redis(url, { maxRetriesPerRequest: null })
+  redis.on("error", () => {})
+  const beat = () => void redis.publish(CHANGES_CHANNEL, HEARTBEAT).catch(() => {})
+  let heartbeat = setInterval(beat, 100)
+  t.teardown(() => {
+    clearInterval(heartbeat)
+    redis.disconnect()
+  })
+  let revision = 0
+
+  const write = async (
+    key: string,
+    encode: (version: RecordVersion) => string,
+    version?: Partial<RecordVersion>,
+  ) => {
+    revision++
+    const written = { epoch: 1, revision, ...version }
+    const message = `${key} ${written.epoch}.${written.revision}`
+    await redis.multi().set(key, encode(written)).publish(CHANGES_CHANNEL, message).exec()
+  }
+
+  const publisher = {
+    redis,
+    link: (code: string, fields: Partial<LinkRecord> = {}, version?: Partial<RecordVersion>) =>
+      write(
+        linkKey(HOST, code),
+        (v) => encodeLink(v, { ...PLAIN_LINK, id: `lnk_${code}`, ...fields }),
+        version,
+      ),
+    tombstone: (code: string, version?: Partial<RecordVersion>) =>
+      write(linkKey(HOST, code), (v) => encodeLink(v, null), version),
+    domain: (host: string, fields: Partial<DomainRecord> = {}) => {
+      const domain = { host, caseSensitive: true, rootUrl: null, notFoundUrl: null, ...fields }
+      return write(domainKey(host), (v) => encodeDomain(v, domain))
+    },
+    noDomain: (host: string) => write(domainKey(host), (v) => encodeDomain(v, null)),
+    complete: async (epoch = 1) => {
+      for (let bucket = 0; bucket < BUCKETS; bucket++) await redis.set(markerKey(bucket), String(epoch))
+    },
+    /** Resolves when Redis has passed the heartbeat on; whoever hears it has heard all changes before it. */
+    beat: () => redis.publish(CHANGES_CHANNEL, HEARTBEAT),
+    silence: () => clearInterval(heartbeat),
+    speak: () => {
+      clearInterval(heartbeat)
+      heartbeat = setInterval(beat, 100)
+    },
+    /** Everything in the click streams, oldest first a partition. */
+    batches: async (partitions = 4): Promise<ClickBatch[]> => {
+      const read: ClickBatch[] = []
+      for (let partition = 0; partition < partitions; partition++) {
+        for (const [, fields] of await redis.xrange(clickStreamKey(partition), "-", "+")) {
+          read.push(unpackBatch(fields[1] ?? ""))
+        }
+      }
+      return read
+    },
+  }
+  await publisher.complete()
+  await publisher.domain(HOST)
+  return publisher
+}
