@@ -4,7 +4,7 @@ import type { Config } from "./config.ts"
 import { auth } from "./plugins/auth.ts"
 import { db } from "./plugins/db.ts"
 import { openapi } from "./plugins/openapi.ts"
-import { problems } from "./plugins/problems.ts"
+import { problems, sendProblem, toProblem } from "./plugins/problems.ts"
 import { published } from "./plugins/published.ts"
 import { rateLimit } from "./plugins/rate-limit.ts"
 import { redis } from "./plugins/redis.ts"
@@ -25,8 +25,10 @@ export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<
     genReqId: () => `req_${nanoid()}`,
     bodyLimit: BODY_MAX_BYTES,
     routerOptions: { maxParamLength: 2_000 },
+    frameworkErrors: (err, req, reply) => sendProblem(req, reply, toProblem(err)),
     trustProxy: config.TRUSTED_PROXIES,
   })
+  app.removeContentTypeParser("text/plain")
   app.addHook("onRequest", async (req, reply) => {
     reply.header("x-request-id", req.id)
   })

@@ -16,7 +16,7 @@ const schema = z.object({
   /** Requests a minute one API key may make. */
   RATE_LIMIT_PER_MINUTE: count(1_200),
   /** Requests a minute one client address may make without a valid key. */
-  RATE_LIMIT_ANONYMOUS_PER_MINUTE: count(60),
+  RATE_LIMIT_ANONYMOUS_PER_MINUTE: count(300),
   /** How many links the instance is laid out for: sets the length of new codes. */
   EXPECTED_LINKS: count(10_000_000),
   /** How long a write waits for its publication before it answers all the same. */

@@ -39,6 +39,8 @@ export type IngestDeps = {
 
 const RETRY_MS = 500
 const BLOCK_MS = 500
+/** A blocking read is answered every BLOCK_MS; a connection that says nothing for this long is dead. */
+const SILENCE_MAX_MS = 10_000
 const PARTITION_CHECK_MS = 3_600_000
 const PARTITION_LOCK_CLASS = 7_102
 
@@ -65,15 +67,12 @@ async function ownPartition(deps: IngestDeps, partition: number, signal: AbortSi
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     lazyConnect: true,
+    socketTimeout: SILENCE_MAX_MS,
   })
   redis.on("error", () => {})
   const client = await connectClient(deps.databaseUrl, () => redis.disconnect())
   try {
-    const lock = await client.query("select pg_try_advisory_lock($1, $2) as ok", [
-      PARTITION_LOCK_CLASS,
-      partition,
-    ])
-    if (lock.rows[0]?.ok !== true) return
+    while (!(await lockPartition(client, partition))) await delay(RETRY_MS, undefined, { signal })
     await redis.connect()
     await createGroup(redis, partition)
     deps.metrics.owned++
@@ -86,6 +85,12 @@ async function ownPartition(deps: IngestDeps, partition: number, signal: AbortSi
     redis.disconnect()
     await client.end().catch(() => {})
   }
+}
+
+async function lockPartition(client: pg.Client, partition: number): Promise<boolean> {
+  const sql = "select pg_try_advisory_lock($1, $2) as locked"
+  const { rows } = await client.query<{ locked: boolean }>(sql, [PARTITION_LOCK_CLASS, partition])
+  return rows[0]?.locked === true
 }
 
 async function drain(deps: IngestDeps, owned: Owned, signal: AbortSignal): Promise<void> {

@@ -33,6 +33,7 @@ export const TITLES: Record<number, string> = {
   409: "Conflict",
   412: "Precondition failed",
   413: "Content too large",
+  414: "URI too long",
   415: "Unsupported media type",
   422: "Unprocessable content",
   429: "Too many requests",

@@ -244,6 +244,7 @@ t.test(
 
 t.test("the client's address comes from a header only behind a trusted proxy", async (t) => {
   const proxied = await startEdge(t, redis.url, { TRUSTED_PROXIES: "127.0.0.0/8, 10.0.0.0/8" })
+  await proxied.ready()
   await publisher.link("addressed")
   await publisher.link("forged")
   const headers = { "user-agent": SAFARI, "x-forwarded-for": "203.0.113.9, 198.51.100.7, 10.1.2.3" }
@@ -260,6 +261,7 @@ t.test("a scanner of unknown codes is told to wait, and known links stay open to
     UNKNOWN_CODES_PER_MINUTE: "3",
     TRUSTED_PROXIES: "127.0.0.1",
   })
+  await strict.ready()
   await publisher.link("popular")
   const from = (ip: string, path: string) => strict.get(path, { headers: { "x-forwarded-for": ip } })
   for (const i of [1, 2, 3]) t.equal((await from(`198.51.100.${i}`, `/none${i}`)).status, 404)

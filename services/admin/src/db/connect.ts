@@ -22,6 +22,8 @@ export function connectDb(url: string, poolMax: number, onError: (err: Error) =>
     statement_timeout: 30_000,
   })
   pool.on("error", onError)
+  // The pool listens to idle connections only: one that breaks in use would end the process, though its query fails as well.
+  pool.on("connect", (client) => client.on("error", () => {}))
   return new Kysely({
     dialect: new PostgresDialect({ pool }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],

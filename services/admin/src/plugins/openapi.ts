@@ -1,4 +1,4 @@
-import swagger from "@fastify/swagger"
+import swagger, { type SwaggerTransform } from "@fastify/swagger"
 import swaggerUi from "@fastify/swagger-ui"
 import type { FastifyInstance } from "fastify"
 import fp from "fastify-plugin"
@@ -13,9 +13,23 @@ export const openapi = fp(async (app: FastifyInstance) => {
       components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
       security: [{ key: [] }],
     },
-    transform: jsonSchemaTransform,
+    transform,
     transformObject: jsonSchemaTransformObject,
   })
-  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: true })
+  await app.register(swaggerUi, {
+    routePrefix: "/docs",
+    staticCSP: true,
+    theme: {
+      title: "Qiao admin API",
+      css: [{ filename: "qiao.css", content: ".swagger-ui .topbar { display: none }" }],
+    },
+  })
   app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger())
 })
+
+/** Groups the calls by their resource: `/v1/links/{id}` belongs to `links`. */
+const transform: SwaggerTransform = (route) => {
+  const { schema, url } = jsonSchemaTransform(route)
+  const resource = /^\/v1\/([a-z]+)/.exec(url)?.[1]
+  return { url, schema: resource === undefined ? schema : { ...schema, tags: [resource] } }
+}

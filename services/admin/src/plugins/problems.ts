@@ -13,6 +13,7 @@ const FRAMEWORK: Record<string, [status: number, code: string, detail: string]> 
     "The body does not have the length that was announced.",
   ],
   FST_ERR_BAD_URL: [400, "bad_request", "The path is not a valid URL."],
+  FST_ERR_MAX_PARAM_LENGTH: [414, "path_too_long", "A part of the path is too long."],
   FST_ERR_CTP_BODY_TOO_LARGE: [413, "body_too_large", "The body is too large."],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, "unsupported_media_type", "The body must be application/json."],
 }
@@ -60,7 +61,7 @@ export function sendProblem(req: FastifyRequest, reply: FastifyReply, problem: P
   }
   return reply
     .code(status)
-    .headers(headers)
+    .headers({ "x-request-id": req.id, ...headers })
     .header("content-type", "application/problem+json; charset=utf-8")
     .send(JSON.stringify(body))
 }

@@ -1,9 +1,10 @@
 import type { Platform } from "@qiao/core/platform.ts"
 import { sql } from "kysely"
+import { z } from "zod"
 import type { Db } from "../db/connect.ts"
 import type { LinkStatus } from "../db/schema.ts"
 import { type LinkRow, selectLinks, statusOf } from "./links.ts"
-import { decodeCursor, type Page, type PageRequest, pageOf } from "./page.ts"
+import { decodeCursor, isNull, type Page, type PageRequest, pageOf } from "./page.ts"
 
 export const LINK_SORTS = ["-createdAt", "createdAt", "-updatedAt", "updatedAt", "-clicks", "clicks"] as const
 export type LinkSort = (typeof LINK_SORTS)[number]
@@ -25,12 +26,12 @@ export async function listLinks(
   sort: LinkSort,
   page: PageRequest,
 ): Promise<Page<LinkRow>> {
-  const { column, cursorValue } = SORTS[sort.replace("-", "") as SortField]
+  const { column, cursorValue, isCursorValue } = SORTS[sort.replace("-", "") as SortField]
   const isDescending = sort.startsWith("-")
   const direction = isDescending ? "desc" : "asc"
   let query = filtered(db, workspaceId, filter)
   if (page.cursor !== undefined) {
-    const { value, id } = decodeCursor(page.cursor, sort)
+    const { value, id } = decodeCursor(page.cursor, sort, isCursorValue)
     const beyond = sql.raw(isDescending ? "<" : ">")
     query = query.where(
       column === null
@@ -50,9 +51,17 @@ type SortField = "createdAt" | "updatedAt" | "clicks"
 
 /** Ids sort by creation, so `createdAt` needs no column of its own. */
 const SORTS = {
-  createdAt: { column: null, cursorValue: () => null },
-  updatedAt: { column: sql`l.updated_at`, cursorValue: (row: LinkRow) => row.updatedAt.toISOString() },
-  clicks: { column: sql`coalesce(t.clicks, 0)`, cursorValue: (row: LinkRow) => row.clicks },
+  createdAt: { column: null, cursorValue: () => null, isCursorValue: isNull },
+  updatedAt: {
+    column: sql`l.updated_at`,
+    cursorValue: (row: LinkRow) => row.updatedAt.toISOString(),
+    isCursorValue: (value: unknown) => typeof value === "string" && z.iso.datetime().safeParse(value).success,
+  },
+  clicks: {
+    column: sql`coalesce(t.clicks, 0)`,
+    cursorValue: (row: LinkRow) => row.clicks,
+    isCursorValue: Number.isSafeInteger,
+  },
 }
 
 function filtered(db: Db, workspaceId: string, filter: LinkFilter) {

@@ -15,7 +15,7 @@ export async function paged<Table extends keyof Database, Row extends { id: stri
   query: SelectQueryBuilder<Database, Table, Row>,
   { limit, cursor }: PageRequest,
 ): Promise<Page<Row>> {
-  const after = cursor === undefined ? "" : decodeCursor(cursor, "id").id
+  const after = cursor === undefined ? "" : decodeCursor(cursor, "id", isNull).id
   const byId = query as unknown as SelectQueryBuilder<Database, "tags", Row>
   const rows = await byId
     .where("id", ">", after)
@@ -37,10 +37,12 @@ export function encodeCursor({ sort, value, id }: Cursor): string {
   return Buffer.from(JSON.stringify([sort, value, id])).toString("base64url")
 }
 
-/** Throws a 422 problem for anything but a cursor of a list in this order. */
-export function decodeCursor(cursor: string, sort: string): Cursor {
+export const isNull = (value: unknown): boolean => value === null
+
+/** Throws a 422 problem for anything but a cursor of a list in this order. `isValue` knows the values this sort has. */
+export function decodeCursor(cursor: string, sort: string, isValue: (value: unknown) => boolean): Cursor {
   const parsed = parse(cursor)
-  if (parsed === null || parsed.sort !== sort) {
+  if (parsed === null || parsed.sort !== sort || !isValue(parsed.value)) {
     const detail = "must be a nextCursor of a list with the same sort"
     const errors = [{ in: "query" as const, pointer: "/cursor", code: "invalid_cursor", detail }]
     throw new Problem(422, "invalid_cursor", "The cursor is not valid.", { errors })

@@ -1,10 +1,11 @@
-import { host, targetUrl } from "@qiao/core/link.ts"
+import { host, targetUrl, text } from "@qiao/core/link.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
 import type { Domain } from "../db/schema.ts"
 import { newId } from "../ids.ts"
 import { invalid, Problem } from "../problem.ts"
 import * as domains from "../repositories/domains.ts"
+import { findWorkspace } from "../repositories/workspaces.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
 import { failures, idParams, noContent, pageOfSchema, pageQuery } from "./schemas.ts"
 
@@ -29,7 +30,7 @@ const settings = z.strictObject({
 
 const domainCreate = settings.partial().extend({
   host,
-  workspaceId: z.string().optional(),
+  workspaceId: text(100).optional(),
   caseSensitive: z.boolean().default(true),
 })
 
@@ -66,6 +67,7 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
         const { host, workspaceId = req.caller.workspaceId, caseSensitive, ...given } = req.body
         const { aliases = [], origin = `https://${host}`, rootUrl = null, notFoundUrl = null } = given
         checkAliases(host, aliases)
+        await findWorkspace(trx, workspaceId)
         const values = { host, workspaceId, caseSensitive, aliases, origin, rootUrl, notFoundUrl }
         const { domain, publications } = await domains.createDomain(trx, newId("dom"), values)
         const headers = { location: `/v1/domains/${domain.id}` }

@@ -18,7 +18,7 @@ const settings = z.strictObject({
   expiresAt: time.nullable(),
 })
 
-const keyCreate = settings.partial({ expiresAt: true }).extend({ workspaceId: z.string().optional() })
+const keyCreate = settings.partial({ expiresAt: true }).extend({ workspaceId: text(100).optional() })
 
 const keySchema = z
   .object({

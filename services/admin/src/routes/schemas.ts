@@ -1,3 +1,4 @@
+import { text } from "@qiao/core/link.ts"
 import { z } from "zod"
 import { problemSchema } from "../problem.ts"
 
@@ -6,7 +7,7 @@ export const pageQuery = z.strictObject({
   cursor: z.string().max(1_000).optional(),
 })
 
-export const idParams = z.object({ id: z.string().max(1_600) })
+export const idParams = z.object({ id: text(1_600) })
 
 export const pageOfSchema = <T extends z.ZodType>(item: T) =>
   z.object({ data: z.array(item), nextCursor: z.string().nullable() })

@@ -1,4 +1,4 @@
-import { time } from "@qiao/core/link.ts"
+import { text, time } from "@qiao/core/link.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
 import { Problem } from "../problem.ts"
@@ -16,7 +16,7 @@ const POINTS_MAX = 1_000
 const LENGTH_MS = { hour: HOUR_MS, day: 24 * HOUR_MS, week: 168 * HOUR_MS, month: 672 * HOUR_MS }
 
 const visitsQuery = z.strictObject({
-  link: z.string().max(1_600).optional().describe("Without it: the whole workspace"),
+  link: text(1_600).optional().describe("Without it: the whole workspace"),
   from: time.optional().describe("Default: 30 days before `to`"),
   to: time.optional().describe("Default: now. Exclusive"),
   interval: z.enum(INTERVALS).default("day"),
