@@ -12,6 +12,8 @@ tools=$PWD/.tools
 lock=$tools/lock
 installed=node_modules/.installed
 export PATH="$tools/node_modules/.bin:$PATH"
+# What Node compiled, types stripped, is kept for the next start.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$tools/compile-cache}"
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'qiao: %s\n' "$*" >&2; exit 1; }

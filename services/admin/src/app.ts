@@ -29,6 +29,7 @@ export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<
     trustProxy: config.TRUSTED_PROXIES,
   })
   app.removeContentTypeParser("text/plain")
+  acceptEmptyBodies(app)
   app.addHook("onRequest", async (req, reply) => {
     reply.header("x-request-id", req.id)
   })
@@ -55,4 +56,15 @@ export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<
     { prefix: "/v1" },
   )
   return app
+}
+
+/** Clients that always send a JSON content type may do so where there is nothing to send, as in a DELETE. */
+function acceptEmptyBodies(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser("error", "error")
+  app.removeContentTypeParser("application/json")
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (req, body, done) => {
+    const isUnwanted = body === "" && req.routeOptions.schema?.body === undefined
+    if (isUnwanted) done(null)
+    else parseJson(req, String(body), done)
+  })
 }
