@@ -13,14 +13,28 @@ export function parseEnv<T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEn
   throw new ConfigError(`The environment is not usable:\n${lines.join("\n")}`)
 }
 
-export const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
+const WHOLE_NUMBER = { error: "must be a whole number" }
+
+export const port = (fallback: number) =>
+  z.coerce.number(WHOLE_NUMBER).int(WHOLE_NUMBER).min(0).max(65_535).default(fallback)
 
 /** A whole number of whatever the variable's name says last. */
-export const count = (fallback: number, min = 1) => z.coerce.number().int().min(min).default(fallback)
+export const count = (fallback: number, min = 1) =>
+  z.coerce.number(WHOLE_NUMBER).int(WHOLE_NUMBER).min(min).default(fallback)
 
-export const redisUrl = z.url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" })
+export const redisUrl = z.url({
+  protocol: /^rediss?$/,
+  error: unlessSet("must be a redis:// or rediss:// URL"),
+})
 
-export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" })
+export const postgresUrl = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: unlessSet("must be a postgres:// URL"),
+})
+
+function unlessSet(message: string) {
+  return ({ input }: { input?: unknown }) => (input === undefined ? "is not set" : message)
+}
 
 export const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info")
 

@@ -17,6 +17,12 @@ export const domainKey = (host: string): string => recordKey(`d:${host}`)
 /** The marker that says "every published record of this bucket is here". Its value is the epoch. */
 export const markerKey = (bucket: number): string => `q:{${bucket}}complete`
 
+/** Says "the filling of this bucket with this epoch is under way"; it dies with the bucket's data. */
+export const refillKey = (bucket: number): string => `q:{${bucket}}refill`
+
+/** Prefix of the admin API's rate counters. */
+export const RATE_PREFIX = "q:rate:"
+
 export const markerKeyOf = (recordKey: string): string =>
   `${recordKey.slice(0, recordKey.indexOf("}") + 1)}complete`
 

@@ -14,9 +14,16 @@ export const text = (max: number) =>
       error: "must not contain control characters or lone surrogates",
       params: { code: "bad_character" },
     })
+    .refine((value) => value.trim() !== "", { error: "must not be blank", params: { code: "blank" } })
 
-/** RFC 3339 with any offset; becomes a Date. */
-export const time = z.iso.datetime({ offset: true }).transform((value) => new Date(value))
+/** RFC 3339 with any offset, in the years 1970 to 9999; becomes a Date. */
+export const time = z.iso
+  .datetime({ offset: true, error: "must be a time such as 2026-01-31T08:00:00+08:00" })
+  .transform((value) => new Date(value))
+  .refine((date) => date.getTime() >= 0 && date.getUTCFullYear() <= 9_999, {
+    error: "must be in the years 1970 to 9999",
+    params: { code: "out_of_range" },
+  })
 
 /** An http or https URL; becomes its ASCII href. */
 export const targetUrl = z
@@ -57,9 +64,13 @@ const platforms = z
   .max(PLATFORMS.length)
   .transform((list) => [...new Set(list)])
 
-export const tagName = text(50)
+/** In NFC, as two tags that look the same must be the same. */
+export const tagName = text(50).refine((name) => name.normalize("NFC") === name, {
+  error: "must be in Unicode normalisation form C",
+  params: { code: "not_nfc" },
+})
 
-export const redirectStatus = z.union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)])
+export const redirectStatus = z.literal([301, 302, 307, 308], { error: "must be 301, 302, 307 or 308" })
 
 /** What a client may set, at creation and later. */
 export const linkSettings = z.strictObject({

@@ -12,7 +12,7 @@ export async function runProcess(
   try {
     stop = await start()
   } catch (err) {
-    console.error(err instanceof ConfigError ? err.message : err)
+    console.error(isPlain(err) ? err.message : err)
     process.exit(1)
   }
   let isStopping = false
@@ -25,4 +25,9 @@ export async function runProcess(
   }
   process.on("SIGTERM", onSignal)
   process.on("SIGINT", onSignal)
+}
+
+/** A wrong setting or what the system refused (a taken port, say) needs no stack to be understood. */
+function isPlain(err: unknown): err is Error {
+  return err instanceof ConfigError || (err instanceof Error && "syscall" in err)
 }

@@ -50,7 +50,7 @@ export type Visitor = Readonly<{
   id: string
 }>
 
-const USER_AGENT_LENGTH_MAX = 1_024
+const USER_AGENT_LENGTH_MAX = 512
 
 /** Reads User-Agents and remembers `maxEntries` of them: while remembered, equal ones give the same frozen object. */
 export function createVisitors(maxEntries: number): (userAgent: string) => Visitor {

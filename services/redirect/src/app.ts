@@ -1,5 +1,6 @@
+import type { Socket } from "node:net"
 import rateLimit from "@fastify/rate-limit"
-import Fastify, { type FastifyInstance } from "fastify"
+import Fastify, { type ConnectionError, type FastifyInstance } from "fastify"
 import type { Config } from "./config.ts"
 import { pageLanguage } from "./pages/texts.ts"
 import { sendPage } from "./respond.ts"
@@ -20,6 +21,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     keepAliveTimeout: 72_000,
     bodyLimit: 1_024,
     return503OnClosing: false,
+    clientErrorHandler: refuseUnparsable,
     // A path that cannot be decoded is a path without a link.
     frameworkErrors: (_err, req, reply) => onUndecodable(req, reply),
   })
@@ -59,4 +61,15 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   app.route({ method: others, url: "*", onRequest: refuse, handler: refuse })
   app.setNotFoundHandler(refuse)
   return app
+}
+
+const UNPARSABLE: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+}
+
+/** What is no HTTP, or comes too slowly, gets a status without a body: there is no request to answer with a page. */
+function refuseUnparsable(err: ConnectionError, socket: Socket): void {
+  const status = UNPARSABLE[err.code] ?? "400 Bad Request"
+  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
 }

@@ -1,6 +1,6 @@
-import type { ServerResponse } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Decision } from "@qiao/core/decide.ts"
-import { forward } from "@qiao/core/forward.ts"
+import { EXTRA_LENGTH_MAX, forward } from "@qiao/core/forward.ts"
 import type { LinkRecord } from "@qiao/core/record.ts"
 import type { FastifyRequest } from "fastify"
 
@@ -17,9 +17,10 @@ export type Ask = {
   query: string
 }
 
-/** A request target that does not begin with a slash is no path of ours: it becomes one that no code can have. */
+/** A request target that is no path (`*`, say) becomes one that no code can have. */
 export function askOf(req: FastifyRequest, res: ServerResponse, nowMs: number): Ask {
-  const url = req.raw.url ?? ""
+  const target = req.raw.url ?? ""
+  const url = target.startsWith("/") ? target : (absoluteForm(target)?.path ?? target)
   const mark = url.indexOf("?")
   const path = mark === -1 ? url : url.slice(0, mark)
   const query = mark === -1 ? "" : url.slice(mark + 1)
@@ -29,6 +30,18 @@ export function askOf(req: FastifyRequest, res: ServerResponse, nowMs: number): 
   return { req, res, nowMs, segment, rest: slash === -1 ? "" : path.slice(slash), query }
 }
 
+/** The Host header, or the host of an absolute-form target, which has precedence (RFC 9112, section 3.2.2). */
+export function hostHeaderOf({ headers, url = "" }: IncomingMessage): string {
+  if (url.startsWith("/")) return headers.host ?? ""
+  return absoluteForm(url)?.host ?? headers.host ?? ""
+}
+
+function absoluteForm(target: string): { host: string; path: string } | null {
+  const [, host, path] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(target) ?? []
+  if (host === undefined || path === undefined) return null
+  return { host, path: path.startsWith("/") ? path : `/${path}` }
+}
+
 export function isRoot({ segment, rest }: Ask): boolean {
   return segment === "" && rest === ""
 }
@@ -36,6 +49,11 @@ export function isRoot({ segment, rest }: Ask): boolean {
 /** Paths with `.` or `+` belong to the system: codes cannot have them, and a person does not come upon an unknown one. */
 export function isSystemPath({ segment }: Ask): boolean {
   return segment.includes(".") || segment.includes("+")
+}
+
+/** Whether more would have to be forwarded than can be. */
+export function isTooLong({ rest, query }: Ask, link: LinkRecord): boolean {
+  return rest.length + (link.forwardQuery ? query.length : 0) > EXTRA_LENGTH_MAX
 }
 
 /** Where a decision leads for this request; null when what the visitor adds would lead elsewhere. */

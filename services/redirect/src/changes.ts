@@ -23,6 +23,7 @@ const CHECK_MS = 1_000
 export function followChanges(options: {
   redis: Redis
   heartbeatGapMs: number
+  /** Monotonic milliseconds. */
   now: () => number
   onChange: (key: string, version: RecordVersion) => void
 }): Changes {

@@ -108,9 +108,9 @@ export function createClickRecorder(options: {
     },
     async stop(deadlineMs) {
       clearInterval(timer)
-      const giveUpAtMs = now() + deadlineMs
+      const giveUpAtMs = performance.now() + deadlineMs
       seal()
-      while (counters.waiting > 0 && now() < giveUpAtMs) {
+      while (counters.waiting > 0 && performance.now() < giveUpAtMs) {
         await send()
         if (counters.waiting > 0) await new Promise((resolve) => setTimeout(resolve, 20))
       }

@@ -26,7 +26,7 @@ export async function composeEdge(
   log: Logger,
   urls: RedisUrls = { records: config.REDIS_URL, clicks: config.REDIS_URL, changes: config.REDIS_URL },
 ) {
-  const now = Date.now
+  const now = () => performance.now()
   const silenceMaxMs = config.REDIS_SILENCE_MAX_MS
   const redis = connectRedis(urls.records, log, { name: "records", silenceMaxMs })
   const clickRedis = connectRedis(urls.clicks, log, {
@@ -76,7 +76,7 @@ export async function composeEdge(
     flushIntervalMs: config.CLICK_FLUSH_MS,
     batchMax: config.CLICK_BATCH_MAX,
     bufferMax: config.CLICK_BUFFER_MAX,
-    now,
+    now: Date.now,
     onFailure: (err) => log.debug({ err }, "click batch not sent; kept"),
   })
   const caps = createCaps(redis, waits)
@@ -91,7 +91,7 @@ export async function composeEdge(
     pages: createPages(),
     visitorOf: createVisitors(config.VISITOR_MEMO_MAX),
     results,
-    now,
+    now: Date.now,
     onError: (err) => log.error({ err }, "a request failed"),
   })
 

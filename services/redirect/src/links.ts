@@ -33,7 +33,7 @@ export type Answer<T> = Found<T> | { kind: "missing" } | { kind: "unavailable" }
 
 export type RecordReader<T> = {
   /** A fresh answer, or undefined: then `read`. */
-  peek(key: string, nowMs: number): Answer<T> | undefined
+  peek(key: string): Answer<T> | undefined
   /** Never rejects. */
   read(key: string): Promise<Answer<T>>
   invalidate(key: string, version: RecordVersion): void
@@ -79,6 +79,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
   ttlMs: number
   unknownTtlMs: number
   staleMaxMs: number
+  /** Monotonic milliseconds: a clock that is set back must not make an entry live longer. */
   now: () => number
   random: () => number
   onFailure: (err: unknown, key: string) => void
@@ -126,7 +127,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
 
   const accept = (key: string, flight: Flight<T>, value: string): Answer<T> => {
     const held = cache.get(key)
-    if (held !== undefined && !isNewer(versionOf(value), held)) return keep(key, flight, held)
+    if (held !== undefined && isNewer(held, versionOf(value))) return keep(key, flight, held)
     const { epoch, revision, record } = decode(value)
     const found = { kind: "found", epoch, revision, value: record && prepare(record) } as const
     return keep(key, flight, found)
@@ -170,7 +171,8 @@ export function createRecordReader<Record extends object, T extends object>(opti
   }
 
   return {
-    peek(key, nowMs) {
+    peek(key) {
+      const nowMs = now()
       const held = cache.get(key)
       if (held !== undefined) {
         if (isFresh(held, nowMs)) {
@@ -206,7 +208,8 @@ export function createRecordReader<Record extends object, T extends object>(opti
       }
       unknown.delete(key)
       const held = cache.peek(key)
-      if (held !== undefined && isNewer(version, held)) cache.delete(key)
+      // The same version may be written anew with another content, after a Postgres that lost its last changes.
+      if (held !== undefined && !isNewer(held, version)) cache.delete(key)
     },
     counters,
     get size() {

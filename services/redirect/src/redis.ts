@@ -18,6 +18,8 @@ export function connectRedis(
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
+    // A node that was demoted to a replica takes reads but no writes: what it says may be old.
+    reconnectOnError: (err) => err.message.startsWith("READONLY"),
     connectTimeout: silenceMaxMs,
     socketTimeout: silenceMaxMs,
     retryStrategy: (attempts) => Math.min(25 * 2 ** Math.min(attempts, 6), 1_000),

@@ -6,7 +6,7 @@ import { composeEdge } from "./edge.ts"
 
 await runProcess(async () => {
   const config = parseConfig(process.env)
-  const log = pino({ level: config.LOG_LEVEL, base: { service: "edge", pid: process.pid } })
+  const log = pino({ level: config.LOG_LEVEL, name: "edge" })
   const edge = await composeEdge(config, log)
   const { registry, isReady, clicks } = edge
   const ops = await startOps({ host: config.OPS_HOST, port: config.EDGE_OPS_PORT, registry, isReady })

@@ -13,7 +13,7 @@ export type Waits = {
 export class DeadlineError extends Error {}
 
 /**
- * All waits have the same deadline, so they end in the order in which they began: one timer, set for the oldest, serves them all
+ * `now` is monotonic. All waits have the same deadline, so they end in the order in which they began: one timer, set for the oldest, serves them all
  * (ioredis' commandTimeout would make one for each).
  */
 export function createWaits(options: { deadlineMs: number; max: number; now: () => number }): Waits {

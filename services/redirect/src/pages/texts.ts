@@ -14,6 +14,7 @@ export const FIXED_PAGES = [
   "not_found",
   "not_started",
   "banned",
+  "too_long",
   "unavailable",
   "misdirected",
   "limited",
@@ -27,6 +28,7 @@ export const STATUS: Record<FixedPage, number> = {
   not_found: 404,
   not_started: 404,
   banned: 451,
+  too_long: 414,
   unavailable: 503,
   misdirected: 421,
   limited: 429,
@@ -48,6 +50,7 @@ export const FIXED: Record<Language, Record<FixedPage, Text>> = {
     not_found: { title: "没有找到这个链接", body: "请检查地址是否完整、大小写是否正确。" },
     not_started: { title: "链接尚未生效", body: "现在还不到开放的时间，请稍后再来。" },
     banned: { title: "链接已被封禁", body: "这个链接因违反使用规则或应法律要求而不再开放。" },
+    too_long: { title: "地址太长", body: "这个链接后面附带的内容太长，无法转到目标页面。" },
     unavailable: { title: "暂时无法打开", body: "服务繁忙，请稍后重新打开这个链接。" },
     misdirected: { title: "地址有误", body: "这台服务器不提供这个域名的链接。" },
     limited: { title: "请求过于频繁", body: "您的网络在短时间内打开了太多不存在的链接，请稍后再试。" },
@@ -73,6 +76,10 @@ export const FIXED: Record<Language, Record<FixedPage, Text>> = {
     banned: {
       title: "This link is blocked",
       body: "It is closed because it broke the rules of this service or because the law demands it.",
+    },
+    too_long: {
+      title: "This address is too long",
+      body: "More is attached to this link than can be passed on to where it leads.",
     },
     unavailable: {
       title: "Not available just now",

@@ -7,7 +7,7 @@ import { domainKey, linkKey } from "@qiao/core/keys.ts"
 import type { DomainRecord } from "@qiao/core/record.ts"
 import type { Visitor } from "@qiao/core/visitor.ts"
 import type { FastifyReply, FastifyRequest } from "fastify"
-import { type Ask, askOf, isRoot, isSystemPath, locationOf } from "../ask.ts"
+import { type Ask, askOf, hostHeaderOf, isRoot, isSystemPath, isTooLong, locationOf } from "../ask.ts"
 import type { Caps, Reservation } from "../caps.ts"
 import type { ClickRecorder } from "../clicks.ts"
 import type { Answer, RecordReader } from "../links.ts"
@@ -50,7 +50,7 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
 
   function serve(req: FastifyRequest, reply: FastifyReply) {
     const ask = askOf(req, reply.raw, now())
-    const key = domainKeyOf(req.raw.headers.host ?? "")
+    const key = domainKeyOf(hostHeaderOf(req.raw))
     if (key === "") return fixed(ask, "misdirected")
     lookUp(domains, key, ask, onDomain)
   }
@@ -75,6 +75,7 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
   function onLink(ask: Ask, link: PreparedLink) {
     const { record } = link
     if (ask.rest !== "" && !record.forwardPath) return fixed(ask, "not_found")
+    if (isTooLong(ask, record)) return fixed(ask, "too_long")
     const { headers } = ask.req.raw
     const visitor = visitorOf(headers["user-agent"] ?? "")
     const isAutomated = visitor.automated || ask.req.raw.method === "HEAD" || isPrefetch(headers)
@@ -181,7 +182,7 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     ask: Ask,
     next: (ask: Ask, answer: Answer<T>) => void,
   ) {
-    const known = reader.peek(key, ask.nowMs)
+    const known = reader.peek(key)
     if (known !== undefined) return next(ask, known)
     reader
       .read(key)
