@@ -8,6 +8,9 @@ export const BUCKETS = 64
 export const CHANGES_CHANNEL = "q:changes"
 export const HEARTBEAT = "heartbeat"
 
+/** When the last heartbeat was sent, in epoch milliseconds. */
+export const HEARTBEAT_KEY = "q:heartbeat"
+
 export const CLICK_GROUP = "ingest"
 
 export const linkKey = (host: string, code: string): string => recordKey(`l:${host}/${code}`)

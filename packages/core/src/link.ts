@@ -14,7 +14,10 @@ export const text = (max: number) =>
       error: "must not contain control characters or lone surrogates",
       params: { code: "bad_character" },
     })
-    .refine((value) => value.trim() !== "", { error: "must not be blank", params: { code: "blank" } })
+    .refine((value) => value === "" || value.trim() !== "", {
+      error: "must not be blank",
+      params: { code: "blank" },
+    })
 
 /** RFC 3339 with any offset, in the years 1970 to 9999; becomes a Date. */
 export const time = z.iso

@@ -1,14 +1,17 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify"
 import { nanoid } from "nanoid"
+import { Registry } from "prom-client"
 import type { Config } from "./config.ts"
 import { auth } from "./plugins/auth.ts"
 import { db } from "./plugins/db.ts"
+import { metrics } from "./plugins/metrics.ts"
 import { openapi } from "./plugins/openapi.ts"
-import { problems, sendProblem, toProblem } from "./plugins/problems.ts"
+import { problems, refuseUnparsable, sendProblem, toProblem } from "./plugins/problems.ts"
 import { published } from "./plugins/published.ts"
 import { rateLimit } from "./plugins/rate-limit.ts"
 import { redis } from "./plugins/redis.ts"
 import { validation } from "./plugins/validation.ts"
+import { Problem } from "./problem.ts"
 import { domainRoutes } from "./routes/domains.ts"
 import { keyRoutes } from "./routes/keys.ts"
 import { linkRoutes } from "./routes/links.ts"
@@ -19,29 +22,40 @@ import { workspaceRoutes } from "./routes/workspaces.ts"
 const BODY_MAX_BYTES = 64 * 1024
 
 /** The admin API, not listening yet. Closing it closes its database and Redis connections. */
-export async function buildApp(config: Config, log: FastifyBaseLogger): Promise<FastifyInstance> {
+export async function buildApp(
+  config: Config,
+  log: FastifyBaseLogger,
+  registry = new Registry(),
+): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: log,
     genReqId: () => `req_${nanoid()}`,
     bodyLimit: BODY_MAX_BYTES,
     routerOptions: { maxParamLength: 2_000 },
     frameworkErrors: (err, req, reply) => sendProblem(req, reply, toProblem(err)),
-    trustProxy: config.TRUSTED_PROXIES,
+    trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
+    requestTimeout: 30_000,
+    clientErrorHandler: refuseUnparsable,
   })
   app.removeContentTypeParser("text/plain")
   acceptEmptyBodies(app)
   app.addHook("onRequest", async (req, reply) => {
     reply.header("x-request-id", req.id)
   })
+  await app.register(metrics, { registry })
   await app.register(problems)
   await app.register(validation)
   await app.register(db, { url: config.DATABASE_URL, poolMax: config.DATABASE_POOL_MAX })
   await app.register(redis, { url: config.REDIS_URL })
-  await app.register(published, { waitMs: config.PUBLISH_WAIT_MS })
-  await app.register(auth)
+  await app.register(published, { url: config.REDIS_URL, waitMs: config.PUBLISH_WAIT_MS })
+  await app.register(auth, { unknownMax: config.RATE_LIMIT_ANONYMOUS_PER_MINUTE })
   await app.register(rateLimit, {
     max: config.RATE_LIMIT_PER_MINUTE,
     anonymousMax: config.RATE_LIMIT_ANONYMOUS_PER_MINUTE,
+  })
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (req) => {
+    throw new Problem(404, "no_such_route", `There is no ${req.method} on this path.`)
   })
   await app.register(openapi)
   await app.register(

@@ -27,11 +27,12 @@ export type InstanceCounts = {
   expired: number
 }
 
-export type Delivered = {
-  /** Batches to store. */
+export type Delivery = {
+  /** Everything that came. */
+  delivered: ClickBatch[]
+  /** What came for the first time, to be stored. */
   fresh: ClickBatch[]
-  /** Those and the duplicates. */
-  inTime: ClickBatch[]
+  /** What came for the first time, too late. */
   expired: ClickBatch[]
   workspaces: ReadonlyMap<string, string>
   nowMs: number
@@ -45,7 +46,7 @@ export type Counted = {
 }
 
 /** What a delivery adds to Postgres; every list in the order of its key. */
-export function countVisits({ fresh, inTime, expired, workspaces, nowMs }: Delivered): Counted {
+export function countVisits({ delivered, fresh, expired, workspaces, nowMs }: Delivery): Counted {
   const rows = fresh.flatMap((batch) =>
     batch.visits.map((visit) => ({
       visit,
@@ -67,7 +68,7 @@ export function countVisits({ fresh, inTime, expired, workspaces, nowMs }: Deliv
     rows,
     links: inKeyOrder(links),
     rollups: inKeyOrder(rollups),
-    instances: inKeyOrder(countInstances(fresh, inTime, expired)),
+    instances: inKeyOrder(countInstances(delivered, fresh, expired, nowMs)),
   }
 }
 
@@ -98,9 +99,10 @@ function addToRollup(
 }
 
 function countInstances(
+  delivered: ClickBatch[],
   fresh: ClickBatch[],
-  inTime: ClickBatch[],
   expired: ClickBatch[],
+  nowMs: number,
 ): Map<string, InstanceCounts> {
   const instances = new Map<string, InstanceCounts>()
   const countsOf = ({ instance, counters, sealedAtMs }: ClickBatch): InstanceCounts => {
@@ -111,15 +113,12 @@ function countInstances(
     counts.accepted = Math.max(counts.accepted, counters.accepted)
     counts.spilled = Math.max(counts.spilled, counters.spilled)
     counts.dropped = Math.max(counts.dropped, counters.dropped)
-    counts.lastAtMs = Math.max(counts.lastAtMs, sealedAtMs)
+    counts.lastAtMs = Math.max(counts.lastAtMs, Math.min(sealedAtMs, nowMs))
     return counts
   }
-  for (const batch of inTime) countsOf(batch).duplicateBatches++
-  for (const batch of fresh) {
-    const counts = countsOf(batch)
-    counts.duplicateBatches--
-    counts.stored += batch.visits.length
-  }
+  for (const batch of delivered) countsOf(batch).duplicateBatches++
+  for (const batch of [...fresh, ...expired]) countsOf(batch).duplicateBatches--
+  for (const batch of fresh) countsOf(batch).stored += batch.visits.length
   for (const batch of expired) countsOf(batch).expired += batch.visits.length
   return instances
 }

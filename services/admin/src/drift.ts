@@ -33,19 +33,28 @@ export async function findDrift(db: Db, redis: Redis): Promise<Drift> {
     for (const [i, record] of records.entries()) compare(drift, record, epoch, held[i] ?? null)
     drift.compared += records.length
   }
+  const leftOver = new Set<string>()
   for await (const keys of scanRecords(redis)) {
     const known = await knownKeys(db, keys)
-    drift.leftOver.push(...keys.filter((key) => !known.has(key) && !drift.leftOver.includes(key)))
+    for (const key of keys) if (!known.has(key)) leftOver.add(key)
   }
-  return drift
+  return { ...drift, leftOver: [...leftOver] }
 }
 
 function compare(drift: Drift, record: PublishableRecord, epoch: number, held: string | null): void {
   if (held === record.value) return
   if (held === null) return void drift.missing.push(record.key)
-  const version = versionOf(held)
-  const isNewer = version.epoch > epoch || (version.epoch === epoch && version.revision > record.revision)
-  drift[isNewer ? "newer" : "stale"].push(record.key)
+  drift[isNewer(held, epoch, record.revision) ? "newer" : "stale"].push(record.key)
+}
+
+/** What is no record at all is as old as can be. */
+function isNewer(held: string, epoch: number, revision: number): boolean {
+  try {
+    const version = versionOf(held)
+    return version.epoch > epoch || (version.epoch === epoch && version.revision > revision)
+  } catch {
+    return false
+  }
 }
 
 /** Makes missing and stale records due again, for the publisher to write, and removes what is left over. */
@@ -53,4 +62,6 @@ export async function repairDrift(db: Db, redis: Redis, drift: Drift): Promise<v
   await republish(db, [...drift.missing, ...drift.stale])
   const epoch = await readEpoch(db)
   await Promise.all(drift.leftOver.map((key) => redis.dropRecord(key, epoch + 1, CHANGES_CHANNEL)))
+  // One of them may have become a link's own since the comparison.
+  await republish(db, drift.leftOver)
 }

@@ -1,17 +1,16 @@
 import { startOps } from "@qiao/core/ops.ts"
 import { runProcess } from "@qiao/core/process.ts"
-import { Redis } from "ioredis"
 import { collectDefaultMetrics, Registry } from "prom-client"
 import { parseConfig } from "./config.ts"
 import { ingestMetrics } from "./ingest-metrics.ts"
 import { type IngestDeps, runPartition } from "./ingesting.ts"
 import { createLog } from "./log.ts"
+import { connectRedis } from "./redis.ts"
 
 await runProcess(async () => {
   const config = parseConfig(process.env)
   const log = createLog("ingest", config.LOG_LEVEL)
-  const redis = new Redis(config.REDIS_URL, { enableOfflineQueue: false, maxRetriesPerRequest: 0 })
-  redis.on("error", (err) => log.warn({ err: err.message }, "redis connection"))
+  const redis = connectRedis(config.REDIS_URL, log, { name: "ingest", commandTimeout: 1_000 })
   const metrics = {
     ...{
       visits: 0,

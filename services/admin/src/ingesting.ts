@@ -1,22 +1,25 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { type ClickBatch, unpackBatch } from "@qiao/core/click.ts"
 import { CLICK_GROUP, clickStreamKey, deadLetterKey } from "@qiao/core/keys.ts"
-import { Redis } from "ioredis"
+import { type ChainableCommander, Redis } from "ioredis"
 import pg from "pg"
 import type { Logger } from "pino"
 import { connectClient } from "./db/connect.ts"
+import { FAIL_FAST } from "./redis.ts"
 import { ensurePartitions } from "./repositories/partitions.ts"
 import { countDeadLettered, storeBatches } from "./repositories/visits.ts"
 
-/**
+/*
  * Brings clicks from the streams into Postgres.
  *
  * States of a partition: free → owned (a session lock on the very connection that runs its transactions, so that losing one loses the
- * other) → free again on any error, with a pause. An owner first reads what was delivered and not acknowledged, then what is new.
+ * other) → free again on any error, with a pause. An owner first reads what was delivered and not acknowledged, and again from time to
+ * time, else what is new.
  * States of an entry: delivered → stored (committed) → acknowledged and deleted. What fails between two of these is done again.
  *
  * Promise: every batch in the streams is stored once; what can never be stored is kept in the dead-letter stream with the reason.
  */
+
 export type IngestMetrics = {
   visits: number
   batches: number
@@ -39,8 +42,8 @@ export type IngestDeps = {
 
 const RETRY_MS = 500
 const BLOCK_MS = 500
-/** A blocking read is answered every BLOCK_MS; a connection that says nothing for this long is dead. */
-const SILENCE_MAX_MS = 10_000
+/** How often an owner looks for what a former owner, who did not know yet that it was none, was given after the handover. */
+const PENDING_CHECK_MS = 2_000
 const PARTITION_CHECK_MS = 3_600_000
 const PARTITION_LOCK_CLASS = 7_102
 
@@ -63,12 +66,7 @@ export async function runPartition(deps: IngestDeps, partition: number, signal: 
 
 async function ownPartition(deps: IngestDeps, partition: number, signal: AbortSignal): Promise<void> {
   // Not reconnected: a lost connection ends the ownership, and the next one begins with what was left unacknowledged.
-  const redis = new Redis(deps.redisUrl, {
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    lazyConnect: true,
-    socketTimeout: SILENCE_MAX_MS,
-  })
+  const redis = new Redis(deps.redisUrl, { ...FAIL_FAST, retryStrategy: () => null, lazyConnect: true })
   redis.on("error", () => {})
   const client = await connectClient(deps.databaseUrl, () => redis.disconnect())
   try {
@@ -94,16 +92,17 @@ async function lockPartition(client: pg.Client, partition: number): Promise<bool
 }
 
 async function drain(deps: IngestDeps, owned: Owned, signal: AbortSignal): Promise<void> {
-  let isPendingDone = false
+  let pendingCheckedAt = Number.NEGATIVE_INFINITY
   let partitionsCheckedAt = Number.NEGATIVE_INFINITY
   while (!signal.aborted) {
     if (deps.now() - partitionsCheckedAt > PARTITION_CHECK_MS) {
-      await ensurePartitions(owned.client, deps.now())
+      await ensurePartitions(owned.client, deps.now(), deps.horizonMs)
       partitionsCheckedAt = deps.now()
     }
-    const entries = await read(owned, deps.batchesMax, isPendingDone ? ">" : "0")
+    const isPendingDue = performance.now() - pendingCheckedAt > PENDING_CHECK_MS
+    const entries = await read(owned, deps.batchesMax, isPendingDue ? "0" : ">")
     if (entries.length > 0) await ingest(deps, owned, entries)
-    else isPendingDone = true
+    else if (isPendingDue) pendingCheckedAt = performance.now()
   }
 }
 
@@ -137,7 +136,9 @@ async function storeOrBisect(
   } catch (err) {
     if (!isPoison(err)) throw err
     if (decoded.length === 1) {
-      await countDeadLettered(owned.client, first.batch)
+      await countDeadLettered(owned.client, first.batch).catch((err) => {
+        if (!isPoison(err)) throw err
+      })
       return deadLetter(deps, owned, first.entry, err)
     }
     const half = decoded.length >> 1
@@ -150,36 +151,37 @@ async function storeOrBisect(
   )
 }
 
-/** Data that Postgres refuses whoever asks: SQLSTATE classes 22 (data) and 23 (constraints). An outage never counts. */
+/**
+ * Data that Postgres refuses whoever asks: SQLSTATE classes 22 (data) and 23 (constraints). An outage never counts, nor does a missing
+ * partition, which names no constraint: it is made at the next try.
+ */
 function isPoison(err: unknown): err is pg.DatabaseError {
-  return err instanceof pg.DatabaseError && /^2[23]/.test(err.code ?? "")
+  if (!(err instanceof pg.DatabaseError) || !/^2[23]/.test(err.code ?? "")) return false
+  return err.code !== "23514" || err.constraint !== undefined
 }
 
 async function deadLetter(deps: IngestDeps, owned: Owned, entry: Entry, reason: Error): Promise<void> {
-  const { redis, partition } = owned
+  const { partition } = owned
   deps.log.error({ entry: entry.id, partition, reason: reason.message }, "dead-lettered a batch")
-  await redis.xadd(
-    deadLetterKey(partition),
-    "*",
-    "b",
-    entry.sealed,
-    "reason",
-    reason.message,
-    "entry",
-    entry.id,
-  )
+  const fields = ["b", entry.sealed, "reason", reason.message, "entry", entry.id]
+  await exec(acknowledging(owned, [entry.id]).xadd(deadLetterKey(partition), "*", ...fields))
   deps.metrics.deadLettered++
-  await acknowledge(owned, [entry.id])
 }
 
-async function acknowledge({ redis, partition }: Owned, ids: string[]): Promise<void> {
+async function acknowledge(owned: Owned, ids: string[]): Promise<void> {
+  await exec(acknowledging(owned, ids))
+}
+
+function acknowledging({ redis, partition }: Owned, ids: string[]): ChainableCommander {
   const stream = clickStreamKey(partition)
-  const replies = await redis
+  return redis
     .multi()
     .xack(stream, CLICK_GROUP, ...ids)
     .xdel(stream, ...ids)
-    .exec()
-  for (const [err] of replies ?? []) if (err !== null) throw err
+}
+
+async function exec(transaction: ChainableCommander): Promise<void> {
+  for (const [err] of (await transaction.exec()) ?? []) if (err !== null) throw err
 }
 
 async function createGroup(redis: Redis, partition: number): Promise<void> {

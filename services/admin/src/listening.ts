@@ -29,6 +29,8 @@ export function listenForDue(url: string, pollMs: number, onError: (err: Error) 
   const lost = (err: Error) => {
     onError(err)
     client = null
+    // A connection may be lost more than once: by its error, its end and the query it had.
+    clearTimeout(retry)
     if (!isClosed) retry = setTimeout(connect, pollMs)
   }
 

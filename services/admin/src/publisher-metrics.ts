@@ -29,9 +29,11 @@ export function publisherMetrics(registry: Registry, db: Db, counts: PublisherMe
     help: "Records that wait to be published",
     registers,
     async collect() {
-      const { due, oldestSeconds } = await countDue(db)
-      this.set(due)
-      age.set(oldestSeconds)
+      // Postgres away: the last values stay, and all other metrics still come.
+      const counted = await countDue(db).catch(() => null)
+      if (counted === null) return
+      this.set(counted.due)
+      age.set(counted.oldestSeconds)
     },
   })
 }

@@ -8,19 +8,16 @@ import { createLog } from "./log.ts"
 import { publisherMetrics } from "./publisher-metrics.ts"
 import { beat, mend, type PublisherDeps, runPublishing } from "./publishing.ts"
 import { connectRecords } from "./redis-records.ts"
-import { republishRecent } from "./repositories/publications.ts"
 
 const HEARTBEAT_MS = 1_000
 const MEND_MS = 500
-/** A Redis that restarts may have lost its last second of AOF, a replica that takes over a little more. */
-const REPUBLISH_SECONDS = 60
 
 await runProcess(async () => {
   const config = parseConfig(process.env)
   const log = createLog("publisher", config.LOG_LEVEL)
   const onError = (err: Error) => log.warn({ err: err.message }, "connection")
   const db = connectDb(config.DATABASE_URL, 4, onError)
-  const redis = connectRecords(config.REDIS_URL, onError)
+  const redis = connectRecords(config.REDIS_URL, log)
   const listener = listenForDue(config.DATABASE_URL, config.PUBLISH_POLL_MS, onError)
   const metrics = { published: 0, failures: 0, refills: 0 }
   const registry = new Registry()
@@ -30,14 +27,12 @@ await runProcess(async () => {
     ...{ db, redis, log, metrics },
     batchMax: config.PUBLISH_BATCH_MAX,
     nextWake: listener.nextWake,
+    doubt: { since: null },
   }
-
-  let connections = 0
-  redis.on("ready", () => {
-    connections++
-    if (connections > 1) republishRecent(db, REPUBLISH_SECONDS).then(listener.wake, onError)
-    listener.wake()
+  redis.on("close", () => {
+    deps.doubt ??= { since: new Date() }
   })
+  redis.on("ready", listener.wake)
 
   const onFailure = (err: unknown) => log.warn({ err }, "publisher")
   const heartbeat = setInterval(() => beat(deps).catch(onFailure), HEARTBEAT_MS)

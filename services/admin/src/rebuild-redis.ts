@@ -21,7 +21,7 @@ async function main(): Promise<number> {
   const log = createLog("rebuild-redis", config.LOG_LEVEL)
   const onError = (err: Error) => log.error({ err: err.message }, "connection")
   const db = connectDb(config.DATABASE_URL, 4, onError)
-  const redis = connectRecords(config.REDIS_URL, onError)
+  const redis = connectRecords(config.REDIS_URL, log)
   try {
     await once(redis, "ready", { signal: AbortSignal.timeout(10_000) })
     if (values.check || values.repair) return await checkDrift(values.repair === true)

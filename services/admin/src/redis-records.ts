@@ -1,6 +1,8 @@
-import { CHANGES_CHANNEL, markerKey } from "@qiao/core/keys.ts"
+import { CHANGES_CHANNEL } from "@qiao/core/keys.ts"
 import { type RecordVersion, versionOf } from "@qiao/core/record.ts"
-import { type ClientContext, Redis, type Result } from "ioredis"
+import type { ClientContext, Redis, Result } from "ioredis"
+import type { Logger } from "pino"
+import { connectRedis } from "./redis.ts"
 import type { PublishableRecord } from "./repositories/publications.ts"
 
 /** Writes a record unless Redis holds a newer one, and tells the edges, in one step. Answers "" or the newer value's version. */
@@ -49,16 +51,9 @@ declare module "ioredis" {
   }
 }
 
-/** A connection for publishing: fails fast when Redis is away, as every caller tries again by itself. */
-export function connectRecords(url: string, onError: (err: Error) => void): Redis {
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: 2_000,
-    retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
-    connectionName: "qiao-publisher",
-  })
-  redis.on("error", onError)
+/** A connection for publishing. */
+export function connectRecords(url: string, log: Logger): Redis {
+  const redis = connectRedis(url, log, { name: "publisher", commandTimeout: 1_000 })
   redis.defineCommand("putRecord", { numberOfKeys: 1, lua: PUT_LUA })
   redis.defineCommand("dropRecord", { numberOfKeys: 1, lua: DROP_LUA })
   redis.defineCommand("completeBucket", { numberOfKeys: 2, lua: COMPLETE_LUA })
@@ -76,6 +71,3 @@ export function putRecords(redis: Redis, epoch: number, records: PublishableReco
     }),
   )
 }
-
-/** The key that says "a refill with this epoch is under way in this bucket": it dies with the bucket's data. */
-export const refillKey = (bucket: number): string => markerKey(bucket).replace("complete", "refill")

@@ -1,9 +1,9 @@
-import { BUCKETS, CHANGES_CHANNEL, markerKey, RECORD_PATTERN } from "@qiao/core/keys.ts"
+import { BUCKETS, CHANGES_CHANNEL, markerKey, RECORD_PATTERN, refillKey } from "@qiao/core/keys.ts"
 import type { Redis } from "ioredis"
 import { sql } from "kysely"
 import type { Logger } from "pino"
 import type { Db } from "./db/connect.ts"
-import { putRecords, refillKey } from "./redis-records.ts"
+import { putRecords } from "./redis-records.ts"
 import {
   markPublished,
   outrunEpoch,
@@ -17,27 +17,45 @@ const REFILL_LOCK = 7_101
 
 export type RefillDeps = { db: Db; redis: Redis; log: Logger }
 
+/** Whether every bucket is marked as complete, in the present epoch. */
+export async function isComplete(db: Db, redis: Redis): Promise<boolean> {
+  const epoch = String(await readEpoch(db))
+  const markers = await Promise.all(
+    Array.from({ length: BUCKETS }, (_, bucket) => redis.get(markerKey(bucket))),
+  )
+  return markers.every((marker) => marker === epoch)
+}
+
 /**
  * Fills Redis from Postgres: raises the epoch above all that Redis holds, takes the markers away, streams every record, removes what is
  * left of older epochs, and sets the markers last. Meanwhile records that are there are served, and a missing one is "unavailable".
- * False when another refill is at work. Throws when Redis or Postgres fails, or Redis loses data on the way: call it again.
+ * False when another refill is at work, or `isNeeded`, asked once nobody else can be, says no. Throws when Redis or Postgres fails, or Redis loses data on the way: call it again.
  */
-export async function refill({ db, redis, log }: RefillDeps): Promise<boolean> {
+export async function refill(
+  { db, redis, log }: RefillDeps,
+  isNeeded: () => Promise<boolean> = async () => true,
+): Promise<boolean> {
   return db.connection().execute(async (connection) => {
     const lock = await sql<{ ok: boolean }>`select pg_try_advisory_lock(${REFILL_LOCK}) as ok`.execute(
       connection,
     )
     if (lock.rows[0]?.ok !== true) return false
+    // A Redis that fails and comes back may have forgotten its last second of records, but not that it is being filled.
+    const broken = new AbortController()
+    const onClose = () => broken.abort(new Error("the connection to Redis was lost during the refill"))
+    redis.once("close", onClose)
     try {
-      await fill({ db, redis, log })
+      if (!(await isNeeded())) return false
+      await fill({ db, redis, log }, broken.signal)
       return true
     } finally {
+      redis.off("close", onClose)
       await sql`select pg_advisory_unlock(${REFILL_LOCK})`.execute(connection)
     }
   })
 }
 
-async function fill({ db, redis, log }: RefillDeps): Promise<void> {
+async function fill({ db, redis, log }: RefillDeps, broken: AbortSignal): Promise<void> {
   const epoch = await raiseEpoch(db, await highestEpoch(redis))
   log.info({ epoch }, "refilling Redis")
   await eachBucket(async (bucket) => {
@@ -49,7 +67,7 @@ async function fill({ db, redis, log }: RefillDeps): Promise<void> {
     const results = await putRecords(redis, epoch, records)
     for (const result of results) {
       if (result.kind === "newer" && result.held.epoch > epoch) {
-        await outrunEpoch(db, result.held.epoch)
+        await outrunEpoch(db, epoch, result.held.epoch)
         throw new Error(`Redis holds records of the later epoch ${result.held.epoch}`)
       }
     }
@@ -59,6 +77,7 @@ async function fill({ db, redis, log }: RefillDeps): Promise<void> {
   }
   const dropped = await dropOlder(redis, epoch)
   if ((await readEpoch(db)) !== epoch) throw new Error("the epoch was raised during the refill")
+  broken.throwIfAborted()
   await eachBucket(async (bucket) => {
     if ((await redis.completeBucket(refillKey(bucket), markerKey(bucket), epoch)) === 1) return
     throw new Error(`bucket ${bucket} of Redis was lost during the refill`)

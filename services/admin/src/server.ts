@@ -13,7 +13,7 @@ await runProcess(async () => {
   const log = createLog("admin", config.LOG_LEVEL)
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const app = await buildApp(config, log)
+  const app = await buildApp(config, log, registry)
   let isReady = false
   const ops = await startOps({
     host: config.OPS_HOST,

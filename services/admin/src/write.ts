@@ -24,7 +24,8 @@ export type Written = {
 
 /**
  * Runs a write in one transaction, together with its `Idempotency-Key`: the same key and request give the first answer again, and a
- * write that throws leaves nothing behind, its key included. Sends the answer once the change is published, or `PUBLISH_WAIT_MS` later.
+ * write that throws leaves nothing behind, its key included. Sends the answer once the change is published, or `PUBLISH_WAIT_MS` later
+ * with `Qiao-Publication: pending`: it will be, but a visitor may be quicker.
  */
 export async function write(
   req: FastifyRequest,
@@ -32,7 +33,7 @@ export async function write(
   run: (trx: Trx) => Promise<Written>,
 ): Promise<never> {
   const attempt = attemptOf(req)
-  let published = Promise.resolve()
+  let published = Promise.resolve(true)
   const answer = await inTransaction(req.server.db, async (trx) => {
     if (attempt !== null && !(await beginAttempt(trx, attempt))) return repeat(trx, attempt)
     const written = await run(trx)
@@ -42,7 +43,7 @@ export async function write(
     published = req.server.published(written.publications ?? [])
     return answer
   })
-  await published
+  if (!(await published)) reply.header("qiao-publication", "pending")
   // Sent as kept, past the response schema: to the route's types there is no payload.
   return reply.code(answer.status).headers(answer.headers).send(answer.body) as never
 }

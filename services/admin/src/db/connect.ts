@@ -11,6 +11,10 @@ const types: pg.CustomTypesConfig = {
     oid === pg.types.builtins.INT8 ? Number : (pg.types.getTypeParser(oid, format) as never),
 }
 
+/** The server gives up a statement after this; a client that is not told so gives up the server soon after. */
+const STATEMENT_MAX_MS = 10_000
+const SILENCE_MAX_MS = 12_000
+
 /** A pool behind Kysely; snake_case in SQL, camelCase here. `onError` hears of idle connections that broke. */
 export function connectDb(url: string, poolMax: number, onError: (err: Error) => void): Db {
   const pool = new pg.Pool({
@@ -19,7 +23,9 @@ export function connectDb(url: string, poolMax: number, onError: (err: Error) =>
     types,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
-    statement_timeout: 30_000,
+    statement_timeout: STATEMENT_MAX_MS,
+    query_timeout: SILENCE_MAX_MS,
+    keepAlive: true,
   })
   pool.on("error", onError)
   // The pool listens to idle connections only: one that breaks in use would end the process, though its query fails as well.
@@ -36,9 +42,15 @@ export async function connectClient(url: string, onError: (err: Error) => void):
     connectionString: url,
     types,
     connectionTimeoutMillis: 5_000,
+    statement_timeout: STATEMENT_MAX_MS,
+    query_timeout: SILENCE_MAX_MS,
     keepAlive: true,
   })
   client.on("error", onError)
   await client.connect()
+  // The server, too, lets go of a client that vanished, and of its locks, within half a minute.
+  await client.query(
+    "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3",
+  )
   return client
 }

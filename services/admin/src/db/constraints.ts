@@ -6,10 +6,15 @@ const VIOLATIONS: Record<string, [code: string, detail: string]> = {
   tags_workspace_id_name_key: ["name_taken", "This workspace already has a tag of this name."],
 }
 
-/** A unique index decides between writers; this says in the API's words what it decided. Null for any other error. */
+/**
+ * What Postgres decided, in the API's words: a unique index between writers, or a value that it has no place for. Null for any other
+ * error.
+ */
 export function violationOf(err: unknown): Problem | null {
-  if (!(err instanceof pg.DatabaseError) || err.code !== "23505") return null
-  const violation = VIOLATIONS[err.constraint ?? ""]
+  if (!(err instanceof pg.DatabaseError)) return null
+  if (/^22/.test(err.code ?? ""))
+    return new Problem(422, "invalid_value", "A value is out of what can be stored.")
+  const violation = err.code === "23505" ? VIOLATIONS[err.constraint ?? ""] : undefined
   return violation === undefined ? null : new Problem(409, ...violation)
 }
 
@@ -22,9 +27,10 @@ export function isCollision(err: unknown): boolean {
 }
 
 /** SQLSTATE classes and socket errors that say "Postgres cannot be asked now". */
-const UNAVAILABLE = /^(08...|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/
+const UNAVAILABLE =
+  /^(08...|25006|57014|57P0[1-5]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/
 const UNAVAILABLE_MESSAGE =
-  /^(timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/
+  /^(timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error)/
 
 export function isDatabaseUnavailable(err: unknown): boolean {
   if (!(err instanceof Error)) return false

@@ -1,5 +1,7 @@
+import { normalizeIP } from "@fastify/rate-limit"
 import type { FastifyInstance } from "fastify"
 import fp from "fastify-plugin"
+import { LRUCache } from "lru-cache"
 import { Problem } from "../problem.ts"
 import { type Caller, findCaller, type Scope } from "../repositories/keys.ts"
 
@@ -16,8 +18,15 @@ declare module "fastify" {
   }
 }
 
-/** Identifies the caller first, so that rates can be limited by key, and refuses before a body is read. */
-export const auth = fp(async (app: FastifyInstance) => {
+const MINUTE_MS = 60_000
+const NETWORKS_MAX = 10_000
+
+/**
+ * Identifies the caller first, so that rates can be limited by key, and refuses before a body is read. A network that sent `unknownMax`
+ * unknown keys within a minute is not looked up for the rest of it.
+ */
+export const auth = fp(async (app: FastifyInstance, options: { unknownMax: number }) => {
+  const unknownKeys = new LRUCache<string, number>({ max: NETWORKS_MAX, ttl: MINUTE_MS })
   app.decorateRequest("identified", null)
   app.decorateRequest("caller", {
     getter() {
@@ -28,7 +37,13 @@ export const auth = fp(async (app: FastifyInstance) => {
 
   app.addHook("onRequest", async (req) => {
     const secret = bearer(req.headers.authorization)
-    if (secret !== null) req.identified = await findCaller(app.db, secret, new Date())
+    if (secret === null || req.routeOptions.config.scope === undefined) return
+    const network = normalizeIP(req.ip)
+    const failures = unknownKeys.get(network) ?? 0
+    if (failures >= options.unknownMax) throw tooManyUnknownKeys()
+    req.identified = await findCaller(app.db, secret, new Date())
+    if (req.identified === null) unknownKeys.set(network, failures + 1, { noUpdateTTL: true })
+    else req.log = req.log.child({ key: req.identified.keyId, workspace: req.identified.workspaceId })
   })
 
   app.addHook("preParsing", async (req) => {
@@ -51,4 +66,9 @@ function bearer(header: string | undefined): string | null {
 
 function unauthorized(code: string, detail: string): Problem {
   return new Problem(401, code, detail, { headers: { "www-authenticate": 'Bearer realm="qiao"' } })
+}
+
+function tooManyUnknownKeys(): Problem {
+  const headers = { "retry-after": String(MINUTE_MS / 1_000) }
+  return new Problem(429, "rate_limited", "Too many unknown API keys from this network.", { headers })
 }

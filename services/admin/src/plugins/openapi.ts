@@ -27,9 +27,25 @@ export const openapi = fp(async (app: FastifyInstance) => {
   app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger())
 })
 
-/** Groups the calls by their resource: `/v1/links/{id}` belongs to `links`. */
+const HEADERS = {
+  "Idempotency-Key": "The same key and request give the first answer again, for 24 hours",
+  "If-Match": "The `ETag` that must still be current, else 412",
+}
+
+/** Groups the calls by their resource (`/v1/links/{id}` belongs to `links`) and adds the headers that all writes take. */
 const transform: SwaggerTransform = (route) => {
   const { schema, url } = jsonSchemaTransform(route)
   const resource = /^\/v1\/([a-z]+)/.exec(url)?.[1]
-  return { url, schema: resource === undefined ? schema : { ...schema, tags: [resource] } }
+  if (resource === undefined) return { url, schema }
+  return { url, schema: { ...schema, tags: [resource], ...headersOf(String(route.route.method), resource) } }
+}
+
+function headersOf(method: string, resource: string) {
+  const names = [
+    ...(method !== "GET" && resource !== "keys" ? (["Idempotency-Key"] as const) : []),
+    ...(["PATCH", "PUT", "DELETE"].includes(method) ? (["If-Match"] as const) : []),
+  ]
+  if (names.length === 0) return {}
+  const properties = names.map((name) => [name, { type: "string", description: HEADERS[name] }])
+  return { headers: { type: "object", properties: Object.fromEntries(properties) } }
 }

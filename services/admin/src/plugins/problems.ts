@@ -1,4 +1,5 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
+import type { Socket } from "node:net"
+import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
 import fp from "fastify-plugin"
 import { isDatabaseUnavailable, violationOf } from "../db/constraints.ts"
 import { Problem, TITLES } from "../problem.ts"
@@ -25,43 +26,62 @@ export const problems = fp(async (app: FastifyInstance) => {
     if (problem.status >= 500) req.log.error({ err }, "request failed")
     return sendProblem(req, reply, problem)
   })
-  app.setNotFoundHandler((req, reply) =>
-    sendProblem(req, reply, new Problem(404, "no_such_route", `There is no ${req.method} on this path.`)),
-  )
 })
 
 export function toProblem(err: FastifyError | Problem): Problem {
   if (err instanceof Problem) return err
   const violation = violationOf(err)
   if (violation !== null) return violation
+  const known = FRAMEWORK[err.code]
+  if (known !== undefined) return new Problem(...known)
+  if (err.statusCode !== undefined && err.statusCode < 500) return ofClient(err, err.statusCode)
   if (isDatabaseUnavailable(err)) {
     const detail = "The database cannot be reached."
     return new Problem(503, "database_unavailable", detail, { headers: { "retry-after": "5" } })
   }
-  const known = FRAMEWORK[err.code]
-  if (known !== undefined) return new Problem(...known)
-  if (err instanceof SyntaxError && err.statusCode === 400) {
-    return new Problem(400, "invalid_json", "The body is not valid JSON.")
-  }
-  const status = err.statusCode ?? 500
-  if (status >= 400 && status < 500) return new Problem(status, "bad_request", err.message)
   return new Problem(500, "internal_error", "Something went wrong on our side.")
 }
 
+function ofClient(err: FastifyError, status: number): Problem {
+  if (err instanceof SyntaxError) return new Problem(400, "invalid_json", "The body is not valid JSON.")
+  return new Problem(status, "bad_request", err.message)
+}
+
 export function sendProblem(req: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
-  const { status, code, message, errors, headers } = problem
-  const body = {
+  return reply
+    .code(problem.status)
+    .headers({ "x-request-id": req.id, ...problem.headers })
+    .header("content-type", MEDIA_TYPE)
+    .send(bodyOf(problem, req.id))
+}
+
+const UNPARSABLE: Record<string, Problem> = {
+  HPE_HEADER_OVERFLOW: new Problem(431, "headers_too_large", "The headers are too large."),
+  ERR_HTTP_REQUEST_TIMEOUT: new Problem(408, "request_timeout", "The request came too slowly."),
+}
+const NO_HTTP = new Problem(400, "bad_request", "This is not a valid HTTP request.")
+
+/** Answers what is no HTTP, or comes too slowly, for which there is no request to reply to. */
+export function refuseUnparsable(err: ConnectionError, socket: Socket): void {
+  if (!socket.writable) return
+  const problem = UNPARSABLE[err.code] ?? NO_HTTP
+  const body = bodyOf(problem, "")
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${TITLES[problem.status]}\r\nContent-Type: ${MEDIA_TYPE}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+const MEDIA_TYPE = "application/problem+json; charset=utf-8"
+
+function bodyOf({ status, code, message, errors }: Problem, requestId: string): string {
+  return JSON.stringify({
     type: "about:blank",
     title: TITLES[status] ?? "Error",
     status,
     detail: message,
     code,
-    requestId: req.id,
+    requestId,
     ...(errors.length > 0 && { errors }),
-  }
-  return reply
-    .code(status)
-    .headers({ "x-request-id": req.id, ...headers })
-    .header("content-type", "application/problem+json; charset=utf-8")
-    .send(JSON.stringify(body))
+  })
 }

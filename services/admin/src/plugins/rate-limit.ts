@@ -1,4 +1,5 @@
 import rateLimitPlugin, { normalizeIP } from "@fastify/rate-limit"
+import { RATE_PREFIX } from "@qiao/core/keys.ts"
 import type { FastifyInstance, FastifyRequest } from "fastify"
 import fp from "fastify-plugin"
 import { Problem } from "../problem.ts"
@@ -7,7 +8,7 @@ import { Problem } from "../problem.ts"
 export const rateLimit = fp(async (app: FastifyInstance, options: { max: number; anonymousMax: number }) => {
   await app.register(rateLimitPlugin, {
     redis: app.redis,
-    nameSpace: "q:rate:",
+    nameSpace: RATE_PREFIX,
     skipOnError: true,
     enableDraftSpec: true,
     timeWindow: 60_000,

@@ -2,6 +2,7 @@ import { domainKey } from "@qiao/core/keys.ts"
 import type { Db, Trx } from "../db/connect.ts"
 import type { Domain } from "../db/schema.ts"
 import { invalidField, notFound, Problem } from "../problem.ts"
+import type { Reach } from "./keys.ts"
 import { type Page, type PageRequest, paged } from "./page.ts"
 import { buryKey, claimKey, type Publication, touchKey } from "./publications.ts"
 
@@ -14,16 +15,20 @@ export function listDomains(db: Db, workspaceId: string, page: PageRequest): Pro
   return paged(db.selectFrom("domains").selectAll().where("workspaceId", "=", workspaceId), page)
 }
 
-export async function findDomain(db: Db, workspaceId: string, id: string): Promise<Domain> {
-  return found(await byId(db, workspaceId, id).executeTakeFirst())
+export async function findDomain(db: Db, reach: Reach, id: string): Promise<Domain> {
+  return found(await byId(db, reach, id).executeTakeFirst())
 }
 
-export async function lockDomain(trx: Trx, workspaceId: string, id: string): Promise<Domain> {
-  return found(await byId(trx, workspaceId, id).forUpdate().executeTakeFirst())
+export async function lockDomain(trx: Trx, reach: Reach, id: string): Promise<Domain> {
+  return found(await byId(trx, reach, id).forUpdate().executeTakeFirst())
 }
 
-const byId = (db: Db, workspaceId: string, id: string) =>
-  db.selectFrom("domains").selectAll().where("workspaceId", "=", workspaceId).where("id", "=", id)
+const byId = (db: Db, reach: Reach, id: string) =>
+  db
+    .selectFrom("domains")
+    .selectAll()
+    .where("id", "=", id)
+    .$if(reach !== "instance", (query) => query.where("workspaceId", "=", reach))
 
 function found(domain: Domain | undefined): Domain {
   if (domain === undefined) throw notFound("domain")

@@ -20,6 +20,13 @@ export type Caller = { keyId: string; workspaceId: string; scopes: ReadonlySet<S
 /** 190 bits; the letters need no escaping anywhere. */
 const newSecret = customAlphabet("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 32)
 
+/** Whose rows a caller may touch: those of one workspace, or, as the operator, all. */
+export type Reach = "instance" | (string & {})
+
+export function reachOf({ scopes, workspaceId }: Caller): Reach {
+  return scopes.has("operator") ? "instance" : workspaceId
+}
+
 export type NewKey = { workspaceId: string; name: string; scopes: Scope[]; expiresAt: Date | null }
 
 /** The secret is returned here and never again: only its SHA-256 is stored. */
@@ -54,12 +61,12 @@ export function listKeys(db: Db, workspaceId: string, page: PageRequest): Promis
   return paged(db.selectFrom("apiKeys").selectAll().where("workspaceId", "=", workspaceId), page)
 }
 
-export async function findKey(db: Db, workspaceId: string, id: string): Promise<ApiKey> {
-  return found(await byId(db, workspaceId, id).executeTakeFirst())
+export async function findKey(db: Db, reach: Reach, id: string): Promise<ApiKey> {
+  return found(await byId(db, reach, id).executeTakeFirst())
 }
 
-export async function lockKey(trx: Trx, workspaceId: string, id: string): Promise<ApiKey> {
-  return found(await byId(trx, workspaceId, id).forUpdate().executeTakeFirst())
+export async function lockKey(trx: Trx, reach: Reach, id: string): Promise<ApiKey> {
+  return found(await byId(trx, reach, id).forUpdate().executeTakeFirst())
 }
 
 export type KeyPatch = { name?: string; scopes?: Scope[]; expiresAt?: Date | null }
@@ -78,8 +85,12 @@ export async function deleteKey(trx: Trx, key: ApiKey): Promise<void> {
   await trx.deleteFrom("apiKeys").where("id", "=", key.id).execute()
 }
 
-const byId = (db: Db, workspaceId: string, id: string) =>
-  db.selectFrom("apiKeys").selectAll().where("workspaceId", "=", workspaceId).where("id", "=", id)
+const byId = (db: Db, reach: Reach, id: string) =>
+  db
+    .selectFrom("apiKeys")
+    .selectAll()
+    .where("id", "=", id)
+    .$if(reach !== "instance", (query) => query.where("workspaceId", "=", reach))
 
 function found(key: ApiKey | undefined): ApiKey {
   if (key === undefined) throw notFound("key")

@@ -1,6 +1,5 @@
 import type { Platform } from "@qiao/core/platform.ts"
 import { sql } from "kysely"
-import { z } from "zod"
 import type { Db } from "../db/connect.ts"
 import type { LinkStatus } from "../db/schema.ts"
 import { type LinkRow, selectLinks, statusOf } from "./links.ts"
@@ -55,7 +54,7 @@ const SORTS = {
   updatedAt: {
     column: sql`l.updated_at`,
     cursorValue: (row: LinkRow) => row.updatedAt.toISOString(),
-    isCursorValue: (value: unknown) => typeof value === "string" && z.iso.datetime().safeParse(value).success,
+    isCursorValue: isTime,
   },
   clicks: {
     column: sql`coalesce(t.clicks, 0)`,
@@ -92,4 +91,11 @@ function filtered(db: Db, workspaceId: string, filter: LinkFilter) {
     )
   }
   return query
+}
+
+/** A time in the one form that cursors have it. */
+function isTime(value: unknown): boolean {
+  if (typeof value !== "string" || !/^[1-9]/.test(value)) return false
+  const date = new Date(value)
+  return !Number.isNaN(date.getTime()) && date.toISOString() === value
 }

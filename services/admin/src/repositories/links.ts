@@ -63,7 +63,13 @@ export async function findLink(db: Db, workspaceId: string, ref: LinkRef): Promi
 /** Finds and locks a link for a change: who comes second sees what the first one did. */
 export async function lockLink(trx: Trx, workspaceId: string, ref: LinkRef): Promise<LinkRow> {
   const id = await resolve(trx, workspaceId, ref)
-  await trx.selectFrom("links").select("id").where("id", "=", id).forUpdate().execute()
+  await trx
+    .selectFrom("links")
+    .select("id")
+    .where("workspaceId", "=", workspaceId)
+    .where("id", "=", id)
+    .forUpdate()
+    .execute()
   return findLink(trx, workspaceId, { by: "id", id })
 }
 
@@ -180,15 +186,15 @@ export function settingsOf(row: LinkRow): LinkSettings {
 /** A link as the API answers it. */
 export function toLink(row: LinkRow): Link {
   const { id, host, origin, code, status, version } = row
-  const { startsAt, expiresAt, ...settings } = settingsOf(row)
+  const settings = settingsOf(row)
   return {
     id,
     domain: host,
     code,
     shortUrl: `${origin}/${encodeURIComponent(code)}`,
     ...settings,
-    startsAt: startsAt?.toISOString() ?? null,
-    expiresAt: expiresAt?.toISOString() ?? null,
+    startsAt: settings.startsAt?.toISOString() ?? null,
+    expiresAt: settings.expiresAt?.toISOString() ?? null,
     hasPassword: false,
     rules: [],
     status,

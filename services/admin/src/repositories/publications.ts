@@ -12,25 +12,20 @@ export type KeyClaim = { kind: "ok"; publication: Publication } | { kind: "taken
 
 /**
  * Gives `key` to a new subject; the primary key decides between writers. A key whose subject was deleted is given again only with
- * `reuse`.
+ * `reuse`. A refusal locks nothing, or it would hold back the publication of somebody else's change.
  */
 export async function claimKey(
   trx: Trx,
   claim: { key: string; kind: "link" | "domain"; subjectId: string; reuse: boolean },
 ): Promise<KeyClaim> {
   const { key, kind, subjectId, reuse } = claim
-  const row = await trx
+  const inserted = await trx
     .insertInto("publications")
     .values({ key, kind, subjectId })
-    .onConflict((conflict) =>
-      conflict
-        .column("key")
-        .doUpdateSet({ subjectId, revision: sql`publications.revision + 1`, changedAt: sql`now()` })
-        .where("publications.subjectId", "is", null)
-        .where(sql<boolean>`${reuse}`),
-    )
+    .onConflict((conflict) => conflict.column("key").doNothing())
     .returning("revision")
     .executeTakeFirst()
+  const row = inserted ?? (reuse ? await takeOver(trx, key, subjectId) : undefined)
   if (row !== undefined) {
     await notify(trx)
     return { kind: "ok", publication: { key, revision: row.revision } }
@@ -41,6 +36,16 @@ export async function claimKey(
     .where("key", "=", key)
     .executeTakeFirstOrThrow()
   return holder.subjectId === null ? { kind: "deleted" } : { kind: "taken" }
+}
+
+function takeOver(trx: Trx, key: string, subjectId: string): Promise<{ revision: number } | undefined> {
+  return trx
+    .updateTable("publications")
+    .set({ subjectId, revision: sql`revision + 1`, changedAt: sql`now()` })
+    .where("key", "=", key)
+    .where("subjectId", "is", null)
+    .returning("revision")
+    .executeTakeFirst()
 }
 
 /** Says that the subject of `key` changed. */
@@ -120,19 +125,19 @@ export async function markPublished(db: Db, published: Publication[]): Promise<v
     where p.key = done.key and p.published_revision < done.revision`.execute(db)
 }
 
-/** Makes keys due again: those published in the last `seconds`, which a Redis that restarted may have lost. */
-export async function republishRecent(db: Db, seconds: number): Promise<number> {
+/** Makes keys due again: those published since some `seconds` before `since`, or before the last one of all where that is null. */
+export async function republishRecent(db: Db, since: Date | null, seconds: number): Promise<number> {
+  const last = since ?? sql<Date>`(select max(published_at) from publications)`
   const result = await db
     .updateTable("publications")
     .set({ publishedRevision: 0 })
-    .where("publishedAt", ">", sql<Date>`now() - make_interval(secs => ${seconds})`)
+    .where("publishedAt", ">", sql<Date>`${last}::timestamptz - make_interval(secs => ${seconds})`)
     .executeTakeFirst()
   return Number(result.numUpdatedRows)
 }
 
 export async function republish(db: Db, keys: string[]): Promise<void> {
-  if (keys.length === 0) return
-  await db.updateTable("publications").set({ publishedRevision: 0 }).where("key", "in", keys).execute()
+  await sql`update publications set published_revision = 0 where key = any(${keys}::text[])`.execute(db)
 }
 
 export async function knownKeys(db: Db, keys: string[]): Promise<Set<string>> {
@@ -157,22 +162,25 @@ export async function readEpoch(db: Db): Promise<number> {
   return (await db.selectFrom("publishing").select("epoch").executeTakeFirstOrThrow()).epoch
 }
 
-/** Begins a new epoch, above `floor` and every one before, and returns it. */
+/**
+ * Begins a new epoch, above `floor` and every one before, and returns it. Seconds since 1970 are a floor, too: when both Redis and a part
+ * of Postgres were lost, edges remember epochs that neither knows.
+ */
 export async function raiseEpoch(db: Db, floor: number): Promise<number> {
   const row = await db
     .updateTable("publishing")
-    .set({ epoch: sql`greatest(epoch, ${floor}::bigint) + 1` })
+    .set({ epoch: sql`greatest(epoch, ${floor}::bigint, extract(epoch from now())::bigint) + 1` })
     .returning("epoch")
     .executeTakeFirstOrThrow()
   return row.epoch
 }
 
-/** Begins a new epoch if Redis holds one that Postgres, restored from an older backup, does not know. */
-export async function outrunEpoch(db: Db, held: number): Promise<void> {
+/** Begins an epoch above `held`, which Redis has, unless somebody began one since `epoch` was read. */
+export async function outrunEpoch(db: Db, epoch: number, held: number): Promise<void> {
   await db
     .updateTable("publishing")
     .set({ epoch: held + 1 })
-    .where("epoch", "<", held)
+    .where("epoch", "=", epoch)
     .execute()
 }
 

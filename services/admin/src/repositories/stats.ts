@@ -25,17 +25,20 @@ export type VisitsRow = VisitCounts & { start: Date; value: string }
 export async function readVisits(db: Db, query: VisitsQuery): Promise<VisitsRow[]> {
   const { scopeId, dimension, from, to, timeZone } = query
   const interval = sql.lit(query.interval)
-  const step = sql.lit(`1 ${query.interval}`)
+  // Days and longer are steps of the local calendar, hours of the clock: a local hour may come twice or not at all.
+  const starts =
+    query.interval === "hour"
+      ? sql`select distinct date_trunc('hour', at, ${timeZone}) as start
+          from generate_series(${from}::timestamptz, ${to}::timestamptz - interval '1 millisecond', '15 minutes') as at`
+      : sql`select distinct local at time zone ${timeZone} as start
+          from generate_series(
+            date_trunc(${interval}, ${from}::timestamptz at time zone ${timeZone}),
+            ${to}::timestamptz at time zone ${timeZone},
+            ${sql.lit(`1 ${query.interval}`)}
+          ) as local
+          where local at time zone ${timeZone} < ${to}::timestamptz`
   const result = await sql<VisitsRow>`
-    with starts as (
-      select local at time zone ${timeZone} as start
-      from generate_series(
-        date_trunc(${interval}, ${from}::timestamptz at time zone ${timeZone}),
-        ${to}::timestamptz at time zone ${timeZone},
-        ${step}
-      ) as local
-      where local at time zone ${timeZone} < ${to}::timestamptz
-    ), counted as (
+    with starts as (${starts}), counted as (
       select date_trunc(${interval}, bucket, ${timeZone}) as start, value,
         sum(visits)::bigint as visits,
         coalesce(sum(visits) filter (where automated), 0)::bigint as automated,

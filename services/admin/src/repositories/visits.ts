@@ -4,6 +4,15 @@ import type pg from "pg"
 import { from as copyFrom } from "pg-copy-streams"
 import { countVisits, type InstanceCounts, type LinkCounts, type RollupCounts } from "../counting.ts"
 
+const DAY_MS = 86_400_000
+
+/**
+ * Ids of batches that come after the horizon, or from a clock that is days ahead, have one time for all of them, which lies in the
+ * default partition: copies meet there whenever they come.
+ */
+const PAST_MS = 0
+const FUTURE_MS = Date.UTC(9999, 0)
+
 export type StoreOptions = { nowMs: number; horizonMs: number }
 
 export type Stored = { visits: number; duplicateBatches: number; expiredVisits: number }
@@ -17,13 +26,18 @@ export async function storeBatches(
   batches: ClickBatch[],
   { nowMs, horizonMs }: StoreOptions,
 ): Promise<Stored> {
-  const expired = batches.filter((batch) => batch.sealedAtMs < nowMs - horizonMs)
-  const inTime = batches.filter((batch) => batch.sealedAtMs >= nowMs - horizonMs)
+  const isExpired = ({ sealedAtMs }: ClickBatch) => sealedAtMs < nowMs - horizonMs
+  const idTimeOf = (batch: ClickBatch) => {
+    if (isExpired(batch)) return PAST_MS
+    return batch.sealedAtMs > nowMs + DAY_MS ? FUTURE_MS : batch.sealedAtMs
+  }
   await client.query("begin")
   try {
-    const fresh = await claimBatches(client, inTime)
+    const unknown = await claimBatches(client, batches, idTimeOf)
+    const fresh = unknown.filter((batch) => !isExpired(batch))
+    const expired = unknown.filter(isExpired)
     const workspaces = await workspacesOf(client, fresh)
-    const counts = countVisits({ fresh, inTime, expired, workspaces, nowMs })
+    const counts = countVisits({ delivered: batches, fresh, expired, workspaces, nowMs })
     await copyVisits(client, counts.rows)
     await addInstances(client, counts.instances)
     await addTotals(client, counts.links)
@@ -31,7 +45,7 @@ export async function storeBatches(
     await client.query("commit")
     return {
       visits: counts.rows.length,
-      duplicateBatches: inTime.length - fresh.length,
+      duplicateBatches: batches.length - unknown.length,
       expiredVisits: expired.reduce((sum, batch) => sum + batch.visits.length, 0),
     }
   } catch (err) {
@@ -57,24 +71,26 @@ export async function countDeadLettered(client: pg.ClientBase, batch: ClickBatch
 }
 
 /** The batches whose ids were not known yet. */
-async function claimBatches(client: pg.ClientBase, batches: ClickBatch[]): Promise<ClickBatch[]> {
-  if (batches.length === 0) return []
-  const sorted = [...batches].sort(
-    (a, b) => a.sealedAtMs - b.sealedAtMs || compare(a.instance, b.instance) || a.sequence - b.sequence,
-  )
-  const { rows } = await client.query<{ instance: string; sequence: number }>(
+async function claimBatches(
+  client: pg.ClientBase,
+  batches: ClickBatch[],
+  idTimeOf: (batch: ClickBatch) => number,
+): Promise<ClickBatch[]> {
+  const ids = batches
+    .map((batch) => ({ batch, timeMs: idTimeOf(batch), instance: batch.instance, sequence: batch.sequence }))
+    .sort((a, b) => a.timeMs - b.timeMs || compare(a.instance, b.instance) || a.sequence - b.sequence)
+  const { rows } = await client.query<{ sealed_at: Date; instance: string; sequence: number }>(
     `insert into click_batches (sealed_at, instance, sequence)
      select * from unnest($1::timestamptz[], $2::text[], $3::bigint[])
-     on conflict do nothing returning instance, sequence`,
-    [
-      sorted.map((batch) => new Date(batch.sealedAtMs)),
-      sorted.map((batch) => batch.instance),
-      sorted.map((batch) => batch.sequence),
-    ],
+     on conflict do nothing returning sealed_at, instance, sequence`,
+    [ids.map((id) => new Date(id.timeMs)), ids.map((id) => id.instance), ids.map((id) => id.sequence)],
   )
-  const claimed = new Set(rows.map((row) => `${row.instance}/${row.sequence}`))
+  const nameOf = (timeMs: number, instance: string, sequence: number) => `${timeMs}/${sequence}/${instance}`
+  const claimed = new Set(rows.map((row) => nameOf(row.sealed_at.getTime(), row.instance, row.sequence)))
   // Taken out once met, as two copies of a batch may have come in one read.
-  return sorted.filter((batch) => claimed.delete(`${batch.instance}/${batch.sequence}`))
+  return ids
+    .filter(({ timeMs, instance, sequence }) => claimed.delete(nameOf(timeMs, instance, sequence)))
+    .map(({ batch }) => batch)
 }
 
 async function workspacesOf(client: pg.ClientBase, batches: ClickBatch[]): Promise<Map<string, string>> {

@@ -1,3 +1,4 @@
+import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
 import type { Workspace } from "../db/schema.ts"
 import { newId } from "../ids.ts"
@@ -39,6 +40,11 @@ export function updateWorkspace(
     .where("id", "=", workspace.id)
     .returningAll()
     .executeTakeFirstOrThrow()
+}
+
+/** Throws SQLSTATE 22023 for a zone that Postgres, which cuts the days, does not know. */
+export async function checkTimeZone(trx: Trx, timeZone: string): Promise<void> {
+  await sql`select now() at time zone ${timeZone}`.execute(trx)
 }
 
 const byId = (db: Db, id: string) => db.selectFrom("workspaces").selectAll().where("id", "=", id)

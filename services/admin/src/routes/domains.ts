@@ -5,9 +5,10 @@ import type { Domain } from "../db/schema.ts"
 import { newId } from "../ids.ts"
 import { invalid, Problem } from "../problem.ts"
 import * as domains from "../repositories/domains.ts"
+import { reachOf } from "../repositories/keys.ts"
 import { findWorkspace } from "../repositories/workspaces.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
-import { failures, idParams, noContent, pageOfSchema, pageQuery } from "./schemas.ts"
+import { failures, idParams, noContent, ownedQuery, ownerOf, pageOfSchema } from "./schemas.ts"
 
 /** Scheme, host and port that short URLs begin with. */
 const origin = z.string().superRefine((value, ctx) => {
@@ -79,11 +80,11 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
     config: { scope: "links:read" },
     schema: {
       summary: "List domains",
-      querystring: pageQuery,
+      querystring: ownedQuery,
       response: { 200: pageOfSchema(domainSchema), ...failures },
     },
     handler: async (req) => {
-      const page = await domains.listDomains(app.db, req.caller.workspaceId, req.query)
+      const page = await domains.listDomains(app.db, ownerOf(req, req.query.workspaceId), req.query)
       return { data: page.data.map(toDomain), nextCursor: page.nextCursor }
     },
   })
@@ -92,7 +93,7 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
     config: { scope: "links:read" },
     schema: { summary: "Get a domain", params: idParams, response },
     handler: async (req, reply) => {
-      const domain = await domains.findDomain(app.db, req.caller.workspaceId, req.params.id)
+      const domain = await domains.findDomain(app.db, reachOf(req.caller), req.params.id)
       return reply.header("etag", etag(domain.version)).send(toDomain(domain))
     },
   })
@@ -108,7 +109,7 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     handler: (req, reply) =>
       write(req, reply, async (trx) => {
-        const before = await domains.lockDomain(trx, req.caller.workspaceId, req.params.id)
+        const before = await domains.lockDomain(trx, reachOf(req.caller), req.params.id)
         checkIfMatch(req, before.version)
         if (req.body.aliases !== undefined) {
           if (!req.caller.scopes.has("operator")) {
@@ -130,7 +131,7 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     handler: (req, reply) =>
       write(req, reply, async (trx) => {
-        const domain = await domains.lockDomain(trx, req.caller.workspaceId, req.params.id)
+        const domain = await domains.lockDomain(trx, reachOf(req.caller), req.params.id)
         checkIfMatch(req, domain.version)
         return { status: 204, body: null, publications: await domains.deleteDomain(trx, domain) }
       }),

@@ -7,7 +7,7 @@ import { Problem } from "../problem.ts"
 import * as keys from "../repositories/keys.ts"
 import { findWorkspace } from "../repositories/workspaces.ts"
 import { checkIfMatch, etag, refuseIdempotencyKey, write } from "../write.ts"
-import { failures, idParams, noContent, pageOfSchema, pageQuery } from "./schemas.ts"
+import { failures, idParams, noContent, ownedQuery, ownerOf, pageOfSchema } from "./schemas.ts"
 
 const settings = z.strictObject({
   name: text(100),
@@ -52,10 +52,7 @@ export const keyRoutes: FastifyPluginAsyncZod = async (app) => {
       return write(req, reply, async (trx) => {
         const { workspaceId = req.caller.workspaceId, name, scopes, expiresAt = null } = req.body
         checkScopes(req, scopes)
-        if (workspaceId !== req.caller.workspaceId) {
-          if (!req.caller.scopes.has("operator")) throw operatorOnly()
-          await findWorkspace(trx, workspaceId)
-        }
+        await findWorkspace(trx, ownerOf(req, workspaceId))
         const { key, secret } = await keys.createKey(trx, { workspaceId, name, scopes, expiresAt })
         const headers = {
           etag: etag(key.version),
@@ -71,11 +68,11 @@ export const keyRoutes: FastifyPluginAsyncZod = async (app) => {
     config: { scope: "admin" },
     schema: {
       summary: "List API keys",
-      querystring: pageQuery,
+      querystring: ownedQuery,
       response: { 200: pageOfSchema(keySchema), ...failures },
     },
     handler: async (req) => {
-      const page = await keys.listKeys(app.db, req.caller.workspaceId, req.query)
+      const page = await keys.listKeys(app.db, ownerOf(req, req.query.workspaceId), req.query)
       return { data: page.data.map(toKey), nextCursor: page.nextCursor }
     },
   })
@@ -84,7 +81,7 @@ export const keyRoutes: FastifyPluginAsyncZod = async (app) => {
     config: { scope: "admin" },
     schema: { summary: "Get an API key", params: idParams, response },
     handler: async (req, reply) => {
-      const key = await keys.findKey(app.db, req.caller.workspaceId, req.params.id)
+      const key = await keys.findKey(app.db, keys.reachOf(req.caller), req.params.id)
       return reply.header("etag", etag(key.version)).send(toKey(key))
     },
   })
@@ -95,7 +92,7 @@ export const keyRoutes: FastifyPluginAsyncZod = async (app) => {
     handler: (req, reply) => {
       refuseIdempotencyKey(req)
       return write(req, reply, async (trx) => {
-        const before = await keys.lockKey(trx, req.caller.workspaceId, req.params.id)
+        const before = await keys.lockKey(trx, keys.reachOf(req.caller), req.params.id)
         checkIfMatch(req, before.version)
         checkScopes(req, [...(before.scopes as keys.Scope[]), ...(req.body.scopes ?? [])])
         const key = await keys.updateKey(trx, before, req.body)
@@ -109,7 +106,7 @@ export const keyRoutes: FastifyPluginAsyncZod = async (app) => {
     schema: { summary: "Delete an API key", params: idParams, response: { ...noContent, ...failures } },
     handler: (req, reply) =>
       write(req, reply, async (trx) => {
-        const key = await keys.lockKey(trx, req.caller.workspaceId, req.params.id)
+        const key = await keys.lockKey(trx, keys.reachOf(req.caller), req.params.id)
         checkIfMatch(req, key.version)
         checkScopes(req, key.scopes as keys.Scope[])
         await keys.deleteKey(trx, key)
@@ -124,10 +121,6 @@ function checkScopes(req: FastifyRequest, scopes: keys.Scope[]): void {
   if (missing.length > 0) {
     throw new Problem(403, "missing_scope", `This needs a key with the scope ${missing.join(", ")}.`)
   }
-}
-
-function operatorOnly(): Problem {
-  return new Problem(403, "missing_scope", "Another workspace's keys need a key with the scope operator.")
 }
 
 function toKey(key: ApiKey): z.output<typeof keySchema> {

@@ -21,7 +21,7 @@ import type { Trx } from "../db/connect.ts"
 import { violationOf } from "../db/constraints.ts"
 import type { Domain } from "../db/schema.ts"
 import { newId } from "../ids.ts"
-import { invalid, invalidField, notFound } from "../problem.ts"
+import { invalid, invalidField, Problem } from "../problem.ts"
 import { defaultDomain, domainOfHost, unknownDomain } from "../repositories/domains.ts"
 import { LINK_SORTS, listLinks } from "../repositories/link-list.ts"
 import * as links from "../repositories/links.ts"
@@ -154,7 +154,9 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
   ): Promise<Written> {
     const row = await links.lockByExternalId(trx, req.caller.workspaceId, body.externalId)
     if (row === null) {
-      if (req.headers["if-match"] !== undefined) throw notFound("link")
+      if (req.headers["if-match"] !== undefined) {
+        throw new Problem(412, "version_mismatch", "There is no link with this externalId.")
+      }
       return create(trx, req, body)
     }
     checkIfMatch(req, row.version)

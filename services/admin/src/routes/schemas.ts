@@ -1,6 +1,7 @@
 import { text } from "@qiao/core/link.ts"
+import type { FastifyRequest } from "fastify"
 import { z } from "zod"
-import { problemSchema } from "../problem.ts"
+import { Problem, problemSchema } from "../problem.ts"
 
 export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(50),
@@ -21,3 +22,11 @@ const failure = {
 export const failures = { "4xx": failure, "5xx": failure }
 
 export const noContent = { 204: z.null().describe("Done") }
+
+/** A list of what belongs to a workspace: the caller's own, or, for the operator, any. */
+export const ownedQuery = pageQuery.extend({ workspaceId: text(100).optional().describe("For operators") })
+
+export function ownerOf(req: FastifyRequest, workspaceId = req.caller.workspaceId): string {
+  if (workspaceId === req.caller.workspaceId || req.caller.scopes.has("operator")) return workspaceId
+  throw new Problem(403, "missing_scope", "Another workspace needs a key with the scope operator.")
+}

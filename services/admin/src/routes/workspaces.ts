@@ -8,11 +8,14 @@ import * as workspaces from "../repositories/workspaces.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
 import { failures, idParams, pageOfSchema, pageQuery } from "./schemas.ts"
 
-/** An IANA time zone, such as Asia/Shanghai. */
+/**
+ * An IANA time zone as area and location, such as Asia/Shanghai, or UTC. Abbreviations mean one thing to Node and another to Postgres
+ * (IST), and offsets know no daylight saving.
+ */
 export const timeZone = z.string().superRefine((value, ctx) => {
   try {
     new Intl.DateTimeFormat("en", { timeZone: value })
-    if (!/^[A-Za-z]/.test(value)) throw new RangeError("an offset is not a zone")
+    if (value !== "UTC" && !/^[A-Z][A-Za-z_]+\//.test(value)) throw new RangeError("not an area and location")
   } catch {
     const message = "must be an IANA time zone such as Asia/Shanghai"
     ctx.addIssue({ code: "custom", message, params: { code: "unknown_time_zone" } })
@@ -45,6 +48,7 @@ export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
     handler: (req, reply) =>
       write(req, reply, async (trx) => {
         const { name, timeZone = "Asia/Shanghai" } = req.body
+        await workspaces.checkTimeZone(trx, timeZone)
         const workspace = await workspaces.createWorkspace(trx, { name, timeZone })
         return answer(201, workspace, { location: `/v1/workspaces/${workspace.id}` })
       }),
@@ -81,6 +85,7 @@ export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
         checkWorkspace(req, req.params.id)
         const before = await workspaces.lockWorkspace(trx, req.params.id)
         checkIfMatch(req, before.version)
+        if (req.body.timeZone !== undefined) await workspaces.checkTimeZone(trx, req.body.timeZone)
         return answer(200, await workspaces.updateWorkspace(trx, before, req.body))
       }),
   })

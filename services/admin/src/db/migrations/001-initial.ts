@@ -168,6 +168,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       primary key (sealed_at, instance, sequence)
     ) partition by range (sealed_at)`.execute(db)
 
+  await sql`create table click_batches_default partition of click_batches default`.execute(db)
+
   // The prefix of scope_id says what it is: a link or a workspace.
   await sql`
     create table visit_rollups (

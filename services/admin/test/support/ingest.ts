@@ -1,0 +1,109 @@
+import { type BatchHeader, createBatchWriter, type RecordedVisit } from "@qiao/core/click.ts"
+import { clickStreamKey } from "@qiao/core/keys.ts"
+import type { Redis } from "ioredis"
+import { sql } from "kysely"
+import type { Test } from "tap"
+import { waitFor } from "../../../test/support/wait.ts"
+import type { Db } from "../../src/db/connect.ts"
+import { type IngestDeps, type IngestMetrics, runPartition } from "../../src/ingesting.ts"
+import { quiet } from "./publisher.ts"
+
+const HOUR_MS = 3_600_000
+
+export type TestIngest = { metrics: IngestMetrics; stop(): Promise<void> }
+
+/** An ingest of some partitions, as its process runs it. */
+export function startIngest(
+  t: Test,
+  stores: { databaseUrl: string; redisUrl: string },
+  { partitions = [0], ...overrides }: Partial<IngestDeps> & { partitions?: number[] } = {},
+): TestIngest {
+  const metrics: IngestMetrics = {
+    ...{
+      visits: 0,
+      batches: 0,
+      duplicateBatches: 0,
+      expiredVisits: 0,
+      deadLettered: 0,
+      failures: 0,
+      owned: 0,
+    },
+  }
+  const deps: IngestDeps = {
+    ...{ ...stores, log: quiet, now: Date.now, batchesMax: 50, horizonMs: 72 * HOUR_MS, metrics },
+    ...overrides,
+  }
+  const stopping = new AbortController()
+  const running = partitions.map((partition) => runPartition(deps, partition, stopping.signal))
+  const stop = async () => {
+    stopping.abort()
+    await Promise.all(running)
+  }
+  t.teardown(stop)
+  return { metrics, stop }
+}
+
+export const ANDROID = {
+  platform: "wechat",
+  os: "android",
+  device: "phone",
+  browser: "chrome",
+  automated: false,
+} as const
+
+export function visit(linkId: string, more: Partial<RecordedVisit> = {}): RecordedVisit {
+  const visitor = { ...ANDROID, id: "v" }
+  const rest = { language: "zh-CN", referrer: "mp.weixin.qq.com", ip: "203.0.113.77" }
+  return { linkId, atMs: Date.now(), outcome: "redirect", automated: false, visitor, ...rest, ...more }
+}
+
+export function seal(visits: RecordedVisit[], header: Partial<BatchHeader> = {}): string {
+  const writer = createBatchWriter()
+  for (const each of visits) writer.add(each)
+  const counters = { accepted: visits.length, spilled: 0, dropped: 0 }
+  return writer.seal({ instance: "edge-1", sequence: 1, sealedAtMs: Date.now(), counters, ...header })
+}
+
+export function send(redis: Redis, sealed: string, partition = 0) {
+  return redis.xadd(clickStreamKey(partition), "*", "b", sealed)
+}
+
+/** Everything in the streams is stored or dead-lettered, and acknowledged. */
+export function drained(redis: Redis, partitions = [0], timeoutMs = 15_000) {
+  const isEmpty = async () => {
+    const lengths = await Promise.all(partitions.map((partition) => redis.xlen(clickStreamKey(partition))))
+    return lengths.every((length) => length === 0)
+  }
+  return waitFor("the streams to be drained", isEmpty, { timeoutMs })
+}
+
+type Counts = { visits: number; automated: number; clicks: number }
+
+/** The same counts by every way Postgres has them, for one link or for all. */
+export async function countsOf(db: Db, linkId: string | null = null) {
+  const one = async (query: ReturnType<typeof sql<Counts>>) => (await query.execute(db)).rows[0]
+  const raw = await one(sql<Counts>`
+    select count(*)::int as visits, (count(*) filter (where automated))::int as automated,
+      (count(*) filter (where outcome = 'redirect' and not automated))::int as clicks
+    from visits where ${linkId}::text is null or link_id = ${linkId}`)
+  const totals = await one(sql<Counts>`
+    select coalesce(sum(visits), 0)::int as visits, coalesce(sum(automated), 0)::int as automated,
+      coalesce(sum(clicks), 0)::int as clicks
+    from link_totals where ${linkId}::text is null or link_id = ${linkId}`)
+  const rollups = (dimension: string) =>
+    one(sql<Counts>`
+      select coalesce(sum(visits), 0)::int as visits, coalesce(sum(visits) filter (where automated), 0)::int as automated,
+        coalesce(sum(clicks), 0)::int as clicks
+      from visit_rollups
+      where dimension = ${dimension} and scope_id like 'lnk%' and (${linkId}::text is null or scope_id = ${linkId})`)
+  return { raw, totals, rollups: await rollups("total"), platforms: await rollups("platform") }
+}
+
+/** Asserts that every way of counting says the same. */
+export async function expectCounts(t: Test, db: Db, expected: Partial<Counts>, linkId: string | null = null) {
+  const counts = await countsOf(db, linkId)
+  t.match(counts.raw, expected, "raw visits")
+  t.same(counts.totals, counts.raw, "totals are the raw visits")
+  t.same(counts.rollups, counts.raw, "rollups are the raw visits")
+  t.same(counts.platforms, counts.raw, "platform rollups are the raw visits")
+}
