@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import type { IncomingHttpHeaders } from "node:http"
 import { resolve } from "node:path"
 import t from "tap"
 import { isAutomated, isPrefetch } from "../src/automated.ts"
+import { isQuick } from "./support/quick.ts"
+import { userAgentsByLabel } from "./support/user-agents.ts"
 
 const ANDROID =
   "Mozilla/5.0 (Linux; Android 13; M2012K11AC Build/TKQ1.221114.001; wv) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -146,13 +148,16 @@ t.test(
   },
 )
 
-t.test("8 KB of hostile text is answered within 20 ms", async (t) => {
+t.test("8 KB of hostile text blows up no pattern", async (t) => {
   const tokens =
     "HD1900 Build/|HD1900 Build/ aweme_23040|bot-|bot-aaaaaaaaaaaaaaaa|WhatsApp/1.1|aaaaBrowse|%25Browser"
   const letters = "@a|a@b|A/1.0|a|1| |(|;|; w|/1.|微|\0|\n|\uD800"
   for (const fragment of `${tokens}|${letters}`.split("|")) {
     const userAgent = fragment.repeat(8_192 / fragment.length)
-    t.ok(fastestMs(() => isAutomated(userAgent)) < 20, JSON.stringify(fragment))
+    t.ok(
+      isQuick(() => isAutomated(userAgent)),
+      JSON.stringify(fragment),
+    )
   }
 })
 
@@ -190,19 +195,3 @@ t.test("labelled machines are told from labelled people", { skip: absent }, asyn
 
 const A_FETCHERS_MARK =
   /qcloudcdn-xinan|AppEngine-Google|PFFM10 .*aweme_250000|HD1900 .*aweme_230400|^WhatsApp\/[\d.]+ [A-Z]$/
-
-function userAgentsByLabel(file: string): Map<string, string[]> {
-  const lines = readFileSync(file, "utf8").split("\n").filter(Boolean)
-  const rows = lines.map((line) => JSON.parse(line) as { ua: string; platform: string })
-  const labels = [...Map.groupBy(rows, ({ platform }) => platform)]
-  return new Map(labels.map(([label, rows]) => [label, rows.map(({ ua }) => ua)]))
-}
-
-function fastestMs(run: () => void): number {
-  const times = [0, 1, 2].map(() => {
-    const start = performance.now()
-    run()
-    return performance.now() - start
-  })
-  return Math.min(...times)
-}

@@ -2,22 +2,9 @@ import t from "tap"
 import { type Decision, decide, whenExhausted } from "../src/decide.ts"
 import { PLATFORMS } from "../src/platform.ts"
 import type { LinkRecord } from "../src/record.ts"
+import { PLAIN_LINK } from "./support/link.ts"
 
-const link: LinkRecord = {
-  id: "lnk_1",
-  url: "https://example.com/",
-  redirectStatus: 302,
-  enabled: true,
-  banned: false,
-  startsAt: null,
-  expiresAt: null,
-  expiredUrl: null,
-  maxClicks: null,
-  forwardQuery: true,
-  forwardPath: false,
-  guidePlatforms: new Set(),
-  allowPlatforms: null,
-}
+const link = PLAIN_LINK
 
 const redirect: Decision = { kind: "redirect", outcome: "redirect", url: link.url, reserve: false }
 const page = (outcome: string, name: string) => ({ kind: "page", outcome, page: name })

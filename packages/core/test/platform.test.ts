@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import t from "tap"
 import { PLATFORMS, type Platform, platformOf } from "../src/platform.ts"
+import { isQuick } from "./support/quick.ts"
+import { userAgentsByLabel } from "./support/user-agents.ts"
 
 const ANDROID =
   "Mozilla/5.0 (Linux; Android 13; M2012K11AC Build/TKQ1.221114.001; wv) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -232,14 +234,17 @@ t.test("no mix of tokens and marks escapes the list of platforms or lets a mark 
   t.same({ escaping, decided }, { escaping: [], decided: [] })
 })
 
-t.test("8 KB of hostile text is answered within 20 ms", async (t) => {
+t.test("8 KB of hostile text blows up no pattern", async (t) => {
   const tokens =
     "MicroMessenge|QQ/|Weibo (|com.sankuai.meituan|meituangroup/com.|WhatsApp/1 x|WhatsApp/1.1.1.1"
   const more =
     "V1_AND_SQ|Mobile/aaaaaaaaaaaa |discover/|douyin_|Twitter/1.1|MApi 1.1|Line/|a|1| |(|%25|微信|\0|\n|\uD800"
   for (const fragment of `MicroMessenger|${tokens}|${more}`.split("|")) {
     const userAgent = fragment.repeat(8_192 / fragment.length)
-    t.ok(fastestMs(() => platformOf(userAgent)) < 20, JSON.stringify(fragment))
+    t.ok(
+      isQuick(() => platformOf(userAgent)),
+      JSON.stringify(fragment),
+    )
   }
 })
 
@@ -279,22 +284,6 @@ t.test("labelled User-Agents fall on their platforms", { skip: absent }, async (
 
 /** A crawler in an app's clothes, or the app under another label: its platform is the app by intent. */
 const CARRIES_AN_OWN_TOKEN = /MicroMessenger\/\d|UCBrowser\/\d/
-
-function userAgentsByLabel(file: string): Map<string, string[]> {
-  const lines = readFileSync(file, "utf8").split("\n").filter(Boolean)
-  const rows = lines.map((line) => JSON.parse(line) as { ua: string; platform: string })
-  const labels = [...Map.groupBy(rows, ({ platform }) => platform)]
-  return new Map(labels.map(([label, rows]) => [label, rows.map(({ ua }) => ua)]))
-}
-
-function fastestMs(run: () => void): number {
-  const times = [0, 1, 2].map(() => {
-    const start = performance.now()
-    run()
-    return performance.now() - start
-  })
-  return Math.min(...times)
-}
 
 function mulberry32(seed: number): () => number {
   let state = seed

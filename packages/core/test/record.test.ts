@@ -8,24 +8,11 @@ import {
   type LinkRecord,
   versionOf,
 } from "../src/record.ts"
+import { PLAIN_LINK } from "./support/link.ts"
 
 const version = { epoch: 3, revision: 41 }
 
-const plain: LinkRecord = {
-  id: "lnk_01kagc0000000000000000000",
-  url: "https://example.com/",
-  redirectStatus: 302,
-  enabled: true,
-  banned: false,
-  startsAt: null,
-  expiresAt: null,
-  expiredUrl: null,
-  maxClicks: null,
-  forwardQuery: true,
-  forwardPath: false,
-  guidePlatforms: new Set(),
-  allowPlatforms: null,
-}
+const plain = PLAIN_LINK
 
 const full: LinkRecord = {
   ...plain,

@@ -1,5 +1,6 @@
 import t from "tap"
 import { BROWSERS, createVisitors, DEVICES, languageOf, OS, type Visitor } from "../src/visitor.ts"
+import { isQuick } from "./support/quick.ts"
 
 const IPHONE =
   "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
@@ -152,14 +153,17 @@ t.test("only the first 1,024 characters count", async (t) => {
   t.equal(visitorOf("x".repeat(512) + X5).platform, "browser")
 })
 
-t.test("whatever comes, the words are from the lists and come within 20 ms", async (t) => {
+t.test("whatever comes, the words are from the lists and come at once", async (t) => {
   const fragments =
     "a|1|\0|微信|\uD800|android ; |droid ; |MIDP; opera|Safari/5|Mozilla/5.0 (|Windows | B TBS/"
   for (const fragment of fragments.split("|")) {
     const userAgent = fragment.repeat(8_192 / fragment.length)
     const { os, device, browser } = createVisitors(1)(userAgent)
     t.ok(OS.includes(os) && DEVICES.includes(device) && BROWSERS.includes(browser), JSON.stringify(fragment))
-    t.ok(fastestMs(() => createVisitors(1)(userAgent)) < 20, JSON.stringify(fragment))
+    t.ok(
+      isQuick(() => createVisitors(1)(userAgent)),
+      JSON.stringify(fragment),
+    )
   }
 })
 
@@ -190,20 +194,14 @@ t.test("the language is the one wanted most, as language or language-REGION", as
   for (const [header, language] of wanted) t.equal(languageOf(header), language, String(header))
 })
 
-t.test("a hostile Accept-Language neither throws nor takes 20 ms nor makes a long word", async (t) => {
+t.test("a hostile Accept-Language neither throws nor blows up nor makes a long word", async (t) => {
   const fragments = "a|-|,|;q=|zh-|zh;q=0.|\0|中|\uD800|aa-aaaa-|__proto__,|constructor,"
   for (const fragment of fragments.split("|")) {
     const header = fragment.repeat(16_384 / fragment.length)
     t.match(languageOf(header), /^(?:[a-z]{2,3}(?:-(?:[A-Z]{2}|\d{3}))?)?$/, JSON.stringify(fragment))
-    t.ok(fastestMs(() => languageOf(header)) < 20, JSON.stringify(fragment))
+    t.ok(
+      isQuick(() => languageOf(header)),
+      JSON.stringify(fragment),
+    )
   }
 })
-
-function fastestMs(run: () => void): number {
-  const times = [0, 1, 2].map(() => {
-    const start = performance.now()
-    run()
-    return performance.now() - start
-  })
-  return Math.min(...times)
-}

@@ -1,8 +1,9 @@
 import { CHANGES_CHANNEL, domainKey, HEARTBEAT, linkKey } from "@qiao/core/keys.ts"
 import type { Link } from "@qiao/core/link.ts"
-import { encodeLink, type LinkRecord, versionOf } from "@qiao/core/record.ts"
+import { encodeLink, versionOf } from "@qiao/core/record.ts"
 import { sql } from "kysely"
 import t, { type Test } from "tap"
+import { PLAIN_LINK } from "../../../packages/core/test/support/link.ts"
 import { seededRandom } from "../../test/support/random.ts"
 import { startRedis } from "../../test/support/redis.ts"
 import { startProxy } from "../../test/support/tcp-proxy.ts"
@@ -30,19 +31,6 @@ async function setUp(t: Test, env: Record<string, string> = {}) {
   await redis.flush()
   const admin = await startAdmin(t, { redis, env })
   return { admin, publisher: await publisherOf(t, admin) }
-}
-
-const PLAIN: LinkRecord = {
-  ...{ id: "lnk_x", url: "https://a.example/", redirectStatus: 302, enabled: true, banned: false },
-  ...{
-    startsAt: null,
-    expiresAt: null,
-    expiredUrl: null,
-    maxClicks: null,
-    forwardQuery: true,
-    forwardPath: false,
-  },
-  ...{ guidePlatforms: new Set(), allowPlatforms: null },
 }
 
 t.test("a link reaches Redis as it is created, changed, deleted and reused", async (t) => {
@@ -168,7 +156,7 @@ t.test("whatever order versions come in, the highest stays and is the only one t
       versions.map(async ({ epoch, revision }) => {
         const value = encodeLink(
           { epoch, revision },
-          { ...PLAIN, url: `https://a.example/${epoch}/${revision}` },
+          { ...PLAIN_LINK, url: `https://a.example/${epoch}/${revision}` },
         )
         const [result] = await putRecords(publisher.redis, epoch, [{ key, revision, value }])
         if (result?.kind === "newer") {
@@ -358,7 +346,7 @@ t.test("a Postgres that has gone back in the middle of an epoch begins a new one
   await publishAll(publisher)
   const epoch = await readEpoch(admin.db)
   // What a replica that took over has lost: revisions 2 to 9, which Redis holds.
-  const lost = { ...PLAIN, id: link.id, url: "https://a.example/lost" }
+  const lost = { ...PLAIN_LINK, id: link.id, url: "https://a.example/lost" }
   await publisher.redis.set(linkKey(HOST, "back"), encodeLink({ epoch, revision: 9 }, lost))
   await admin.call("PATCH", `/v1/links/${link.id}`, { url: "https://a.example/new" })
   await publishAll(publisher)

@@ -1,8 +1,9 @@
 import { BUCKETS, CHANGES_CHANNEL, linkKey, markerKey, refillKey } from "@qiao/core/keys.ts"
-import { encodeLink, type LinkRecord } from "@qiao/core/record.ts"
+import { encodeLink } from "@qiao/core/record.ts"
 import type { Redis } from "ioredis"
 import pg from "pg"
 import t, { type Test } from "tap"
+import { PLAIN_LINK } from "../../../packages/core/test/support/link.ts"
 import { root } from "../../../scripts/lib/services.ts"
 import { startChild } from "../../test/support/child.ts"
 import { startRedis } from "../../test/support/redis.ts"
@@ -50,19 +51,6 @@ function instead<T extends "scan" | "completeBucket">(
       },
     },
   })
-}
-
-const PLAIN: LinkRecord = {
-  ...{ id: "lnk_x", url: "https://a.example/", redirectStatus: 302, enabled: true, banned: false },
-  ...{
-    startsAt: null,
-    expiresAt: null,
-    expiredUrl: null,
-    maxClicks: null,
-    forwardQuery: true,
-    forwardPath: false,
-  },
-  ...{ guidePlatforms: new Set(), allowPlatforms: null },
 }
 
 t.test("an empty Redis is filled, and its markers come last", async (t) => {
@@ -238,7 +226,7 @@ t.test(
 t.test("a refill that meets a record of a later epoch begins a later one", async (t) => {
   const { admin, publisher, seeded, fill } = await setUp(t, 10)
   const key = seeded.keys[4] ?? ""
-  await publisher.redis.set(key, encodeLink({ epoch: LATER, revision: 1 }, PLAIN))
+  await publisher.redis.set(key, encodeLink({ epoch: LATER, revision: 1 }, PLAIN_LINK))
   await t.rejects(fill(), new RegExp(`later epoch ${LATER}`))
   t.same(await markers(publisher.redis), [null])
   t.equal(await fill(), true)
@@ -253,11 +241,11 @@ t.test("drift of every kind is found, and repaired where Postgres is the newer o
   const [missing = "", old = "", other = "", garbage = "", newer = ""] = seeded.keys
   const leftOver = linkKey(HOST, "left-over")
   await publisher.redis.del(missing)
-  await publisher.redis.set(old, encodeLink({ epoch: epoch - 1, revision: 1 }, PLAIN))
-  await publisher.redis.set(other, encodeLink({ epoch, revision: 1 }, PLAIN))
+  await publisher.redis.set(old, encodeLink({ epoch: epoch - 1, revision: 1 }, PLAIN_LINK))
+  await publisher.redis.set(other, encodeLink({ epoch, revision: 1 }, PLAIN_LINK))
   await publisher.redis.set(garbage, "garbage")
-  await publisher.redis.set(newer, encodeLink({ epoch, revision: 2 }, PLAIN))
-  await publisher.redis.set(leftOver, encodeLink({ epoch, revision: 1 }, PLAIN))
+  await publisher.redis.set(newer, encodeLink({ epoch, revision: 2 }, PLAIN_LINK))
+  await publisher.redis.set(leftOver, encodeLink({ epoch, revision: 1 }, PLAIN_LINK))
   const drift = await findDrift(admin.db, publisher.redis)
   t.same(
     { ...drift, stale: drift.stale.sort() },
@@ -283,7 +271,7 @@ t.test("a left-over record whose code is taken during the repair is not lost", a
   const { admin, publisher, fill } = await setUp(t)
   await fill()
   const key = linkKey(HOST, "retaken")
-  await publisher.redis.set(key, encodeLink({ epoch: await readEpoch(admin.db), revision: 1 }, PLAIN))
+  await publisher.redis.set(key, encodeLink({ epoch: await readEpoch(admin.db), revision: 1 }, PLAIN_LINK))
   const drift = await findDrift(admin.db, publisher.redis)
   t.same(drift.leftOver, [key])
   const link = await admin.newLink({ code: "retaken" })
@@ -303,7 +291,7 @@ t.test("rebuild-redis says by its exit code whether Redis is right", async (t) =
   await publishAll(publisher)
   t.match(await run("--check"), { code: 0, output: /compared 6 records/ })
   const epoch = await readEpoch(admin.db)
-  await publisher.redis.set(seeded.keys[1] ?? "", encodeLink({ epoch, revision: 99 }, PLAIN))
+  await publisher.redis.set(seeded.keys[1] ?? "", encodeLink({ epoch, revision: 99 }, PLAIN_LINK))
   t.match(await run("--repair"), { code: 1, output: /newer: 1/ })
   await fill()
   await expectNoDrift(t, publisher)

@@ -1,12 +1,13 @@
 import { linkKey } from "@qiao/core/keys.ts"
 import { encodeLink } from "@qiao/core/record.ts"
 import t, { type Test } from "tap"
+import { PLAIN_LINK } from "../../../packages/core/test/support/link.ts"
 import { randomFrom, seededRandom } from "../../test/support/random.ts"
 import { startRedis } from "../../test/support/redis.ts"
 import { startProxy } from "../../test/support/tcp-proxy.ts"
 import { waitFor } from "../../test/support/wait.ts"
 import { startEdge, type TestEdge } from "./support/edge.ts"
-import { HOST, PLAIN_LINK, type Publisher, startPublisher } from "./support/publisher.ts"
+import { HOST, type Publisher, startPublisher } from "./support/publisher.ts"
 import { startReplyGate } from "./support/reply-gate.ts"
 
 const redis = await startRedis(t, { appendOnly: false })

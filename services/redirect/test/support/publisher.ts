@@ -17,27 +17,12 @@ import {
 } from "@qiao/core/record.ts"
 import { Redis } from "ioredis"
 import type { Test } from "tap"
+import { PLAIN_LINK } from "../../../../packages/core/test/support/link.ts"
 
 /** Writes what the real publisher writes, in the test's own order and versions. */
 export type Publisher = Awaited<ReturnType<typeof startPublisher>>
 
 export const HOST = "s.example.com"
-
-export const PLAIN_LINK: LinkRecord = {
-  id: "lnk_plain",
-  url: "https://shop.example.com/spring",
-  redirectStatus: 302,
-  enabled: true,
-  banned: false,
-  startsAt: null,
-  expiresAt: null,
-  expiredUrl: null,
-  maxClicks: null,
-  forwardQuery: true,
-  forwardPath: false,
-  guidePlatforms: new Set(),
-  allowPlatforms: null,
-}
 
 export async function startPublisher(t: Test, url: string) {
   const redis = new Redis(url, { maxRetriesPerRequest: null })
