@@ -1,7 +1,6 @@
 import { once } from "node:events"
 import { mkdir } from "node:fs/promises"
 import { type Crew, newCrew } from "./lib/crew.ts"
-import { keptSecret } from "./lib/files.ts"
 import { greeting } from "./lib/greeting.ts"
 import { endLeftovers, takeFolder } from "./lib/instance-lock.ts"
 import { ensureDatabase } from "./lib/local-postgres.ts"
@@ -102,7 +101,6 @@ async function serviceEnvironment(config: UpConfig, databaseUrl: string, redisUr
     ...Object.fromEntries(
       serviceNames.map((name) => [services[name].opsPort.variable, String(config.opsPorts[name])]),
     ),
-    COOKIE_SECRET: process.env.COOKIE_SECRET || (await keptSecret(`${folder}/cookie.secret`)),
   }
 }
 

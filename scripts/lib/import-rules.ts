@@ -20,7 +20,7 @@ export const rules: Rule[] = [
   {
     files: ["packages/core/src/**"],
     never: [...http, ...databases, "ioredis"],
-    because: "core is pure: it talks to nothing",
+    because: "core is what both services must agree on: it knows no framework and no store",
   },
   {
     files: ["services/redirect/**"],

@@ -34,7 +34,7 @@ export type BatchWriter = {
 
 /**
  * The packed form: JSON, so that a stream can be read by eye; strings and visitors once a batch, a visit as seven small numbers
- * (about 20 bytes). Time is relative to the first visit.
+ * (25 to 45 bytes with the strings). Time is relative to the first visit.
  */
 type Packed = {
   v: 1

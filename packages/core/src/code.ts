@@ -3,7 +3,7 @@ import { customAlphabet } from "nanoid"
 /** `nolookalikes` of nanoid-dictionary: no 0 O o, 1 I l, 2 Z, 5 S s, u v. */
 export const CODE_ALPHABET = "346789ABCDEFGHJKLMNPQRTUVWXYabcdefghijkmnpqrtwxyz"
 
-export const CODE_LENGTH_MAX = 128
+const CODE_LENGTH_MAX = 128
 
 /** One new code in this many may hit a taken one; a hit costs one more try, never an error. */
 const COLLISION_ODDS = 10_000

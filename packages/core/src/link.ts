@@ -128,7 +128,6 @@ const immutable = z.unknown().superRefine((_value, ctx) => {
 export const linkPatch = linkSettings
   .partial()
   .extend({ domain: immutable.optional(), code: immutable.optional() })
-export type LinkPatch = Partial<LinkSettings>
 
 /** An upsert replaces every setting; domain and code may be said again, but not changed. */
 export const linkPut = linkCreate.extend({ externalId: text(128) })

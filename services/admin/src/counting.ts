@@ -91,8 +91,13 @@ function addToRollup(
   const { automated } = visit
   const key = `${scopeId} ${dimension} ${bucketMs} ${value} ${automated}`
   const counts = getOrAdd(rollups, key, () => ({
-    ...{ scopeId, dimension, bucketMs, value, automated },
-    ...{ visits: 0, clicks: 0 },
+    scopeId,
+    dimension,
+    bucketMs,
+    value,
+    automated,
+    visits: 0,
+    clicks: 0,
   }))
   counts.visits++
   if (isClick(visit)) counts.clicks++
@@ -107,8 +112,14 @@ function countInstances(
   const instances = new Map<string, InstanceCounts>()
   const countsOf = ({ instance, counters, sealedAtMs }: ClickBatch): InstanceCounts => {
     const counts = getOrAdd(instances, instance, () => ({
-      ...{ instance, accepted: 0, spilled: 0, dropped: 0, lastAtMs: 0 },
-      ...{ stored: 0, duplicateBatches: 0, expired: 0 },
+      instance,
+      accepted: 0,
+      spilled: 0,
+      dropped: 0,
+      lastAtMs: 0,
+      stored: 0,
+      duplicateBatches: 0,
+      expired: 0,
     }))
     counts.accepted = Math.max(counts.accepted, counters.accepted)
     counts.spilled = Math.max(counts.spilled, counters.spilled)

@@ -23,7 +23,9 @@ export function ingestMetrics(
   for (const [field, help] of Object.entries(HELP)) {
     const name = `qiao_ingest_${field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`
     new Counter({
-      ...{ name, help, registers },
+      name,
+      help,
+      registers,
       collect() {
         this.reset()
         this.inc(counts[field as keyof IngestMetrics])
@@ -31,7 +33,9 @@ export function ingestMetrics(
     })
   }
   new Gauge({
-    ...{ name: "qiao_ingest_partitions_owned", help: "Partitions this ingest owns", registers },
+    name: "qiao_ingest_partitions_owned",
+    help: "Partitions this ingest owns",
+    registers,
     collect() {
       this.set(counts.owned)
     },
@@ -41,7 +45,10 @@ export function ingestMetrics(
 
   function backlog(name: string, help: string, keyOf: (partition: number) => string): void {
     new Gauge({
-      ...{ name, help, registers, labelNames: ["partition"] },
+      name,
+      help,
+      registers,
+      labelNames: ["partition"],
       async collect() {
         for (let partition = 0; partition < partitions; partition++) {
           const length = await redis.xlen(keyOf(partition)).catch(() => null)

@@ -12,15 +12,13 @@ await runProcess(async () => {
   const log = createLog("ingest", config.LOG_LEVEL)
   const redis = connectRedis(config.REDIS_URL, log, { name: "ingest", commandTimeout: 1_000 })
   const metrics = {
-    ...{
-      visits: 0,
-      batches: 0,
-      duplicateBatches: 0,
-      expiredVisits: 0,
-      deadLettered: 0,
-      failures: 0,
-      owned: 0,
-    },
+    visits: 0,
+    batches: 0,
+    duplicateBatches: 0,
+    expiredVisits: 0,
+    deadLettered: 0,
+    failures: 0,
+    owned: 0,
   }
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })

@@ -52,8 +52,13 @@ export function invalid(errors: ProblemItem[]): Problem {
   return new Problem(422, "invalid_input", detail, { errors })
 }
 
-export function invalidField(pointer: string, code: string, detail: string): Problem {
-  return invalid([{ pointer, code, detail }])
+export function invalidField(
+  pointer: string,
+  code: string,
+  detail: string,
+  place?: ProblemItem["in"],
+): Problem {
+  return invalid([{ ...(place !== undefined && { in: place }), pointer, code, detail }])
 }
 
 /** Every issue zod found, as problems with JSON pointers (RFC 6901). One unknown field is one problem. */

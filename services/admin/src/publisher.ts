@@ -24,7 +24,10 @@ await runProcess(async () => {
   collectDefaultMetrics({ register: registry })
   publisherMetrics(registry, db, metrics)
   const deps: PublisherDeps = {
-    ...{ db, redis, log, metrics },
+    db,
+    redis,
+    log,
+    metrics,
     batchMax: config.PUBLISH_BATCH_MAX,
     nextWake: listener.nextWake,
     doubt: { since: null },

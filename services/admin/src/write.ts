@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import type { FastifyReply, FastifyRequest } from "fastify"
 import type { Db, Trx } from "./db/connect.ts"
 import { isCollision } from "./db/constraints.ts"
-import { Problem } from "./problem.ts"
+import { invalidField, Problem } from "./problem.ts"
 import {
   type Answer,
   type Attempt,
@@ -61,19 +61,11 @@ async function inTransaction<T>(db: Db, run: (trx: Trx) => Promise<T>): Promise<
 /** For writes whose answer must not be kept, as it holds a secret. */
 export function refuseIdempotencyKey(req: FastifyRequest): void {
   if (req.headers["idempotency-key"] === undefined) return
-  const errors = [
-    {
-      in: "header" as const,
-      pointer: "/idempotency-key",
-      code: "not_supported",
-      detail: "is not taken here",
-    },
-  ]
-  throw new Problem(
-    422,
-    "idempotency_not_supported",
-    "Answers of this call hold a secret and are not kept.",
-    { errors },
+  throw invalidField(
+    "/idempotency-key",
+    "not_supported",
+    "is not taken where the answer holds a secret",
+    "header",
   )
 }
 
@@ -100,8 +92,7 @@ function attemptOf(req: FastifyRequest): Attempt | null {
   if (key === undefined) return null
   if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     const detail = "must be 1 to 255 visible ASCII characters"
-    const errors = [{ in: "header" as const, pointer: "/idempotency-key", code: "invalid_format", detail }]
-    throw new Problem(422, "invalid_input", "One field is not valid.", { errors })
+    throw invalidField("/idempotency-key", "invalid_format", detail, "header")
   }
   const request = JSON.stringify([req.params, req.body])
   return {

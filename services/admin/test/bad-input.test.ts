@@ -344,7 +344,7 @@ test("a cursor that was tampered with is refused", async (t) => {
   ]
   for (const cursor of cursors) {
     const path = `/v1/links?cursor=${encodeURIComponent(cursor)}`
-    await refused(t, "GET", path, undefined, [422, "invalid_cursor", "/cursor invalid_cursor"])
+    await refused(t, "GET", path, undefined, [422, "invalid_input", "/cursor invalid_cursor"])
   }
   const values: Record<string, unknown[]> = {
     "-updatedAt": [
@@ -361,12 +361,12 @@ test("a cursor that was tampered with is refused", async (t) => {
   for (const [sort, list] of Object.entries(values)) {
     for (const value of list) {
       const path = `/v1/links?sort=${sort}&cursor=${encode([sort, value, id])}`
-      await refused(t, "GET", path, undefined, [422, "invalid_cursor", "/cursor invalid_cursor"])
+      await refused(t, "GET", path, undefined, [422, "invalid_input", "/cursor invalid_cursor"])
     }
   }
   for (const resource of ["tags", "domains", "keys", "workspaces"]) {
     const path = `/v1/${resource}?cursor=${encode(["id", "x", id])}`
-    await refused(t, "GET", path, undefined, [422, "invalid_cursor"])
+    await refused(t, "GET", path, undefined, [422, "invalid_input"])
   }
   await refused(t, "GET", `/v1/links?cursor=${"x".repeat(1_001)}`, undefined, [422, "invalid_input"])
 })

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net"
 import rateLimit from "@fastify/rate-limit"
-import Fastify, { type ConnectionError, type FastifyInstance } from "fastify"
+import Fastify, { type ConnectionError, type FastifyInstance, type FastifyRequest } from "fastify"
 import type { Config } from "./config.ts"
 import { pageLanguage } from "./pages/texts.ts"
 import { sendPage } from "./respond.ts"
@@ -37,12 +37,14 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
   })
 
   await app.register(rateLimit, { global: false })
-  const unknownOf = app.createRateLimit({
+  const unknownCodes = {
     max: config.UNKNOWN_CODES_PER_MINUTE,
     timeWindow: 60_000,
-    keyGenerator: (req) => networkOf(clientAddress(req)),
-    ...{ cache: config.LIMITED_NETWORKS_MAX },
-  })
+    keyGenerator: (req: FastifyRequest) => networkOf(clientAddress(req)),
+    // Bounds the store; known to the plugin, not to its types.
+    cache: config.LIMITED_NETWORKS_MAX,
+  }
+  const unknownOf = app.createRateLimit(unknownCodes)
   const serve = createServe({
     ...deps,
     async limitUnknown(req) {

@@ -6,11 +6,9 @@ export type Waits = {
   readonly deadlines: number
   enter(): void
   leave(requests: number): void
-  /** `work`, or a `DeadlineError` after `deadlineMs`. */
+  /** `work`, or an error after `deadlineMs`. */
   withDeadline<T>(work: Promise<T>): Promise<T>
 }
-
-export class DeadlineError extends Error {}
 
 /**
  * `now` is monotonic. All waits have the same deadline, so they end in the order in which they began: one timer, set for the oldest, serves them all
@@ -32,7 +30,7 @@ export function createWaits(options: { deadlineMs: number; max: number; now: () 
       if (wait.dueAt > now()) break
       open.delete(wait)
       deadlines++
-      wait.fail(new DeadlineError("Redis did not answer in time"))
+      wait.fail(new Error("Redis did not answer in time"))
     }
     arm()
   }

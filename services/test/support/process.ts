@@ -38,7 +38,7 @@ export async function startProcess(
 
   const child = startChild(process.execPath, [`${root}/${service.script}`], {
     cwd: root,
-    env: { ...process.env, COOKIE_SECRET: "test".repeat(16), ...env, ...ports },
+    env: { ...process.env, ...env, ...ports },
   })
   t.teardown(() => child.stop("SIGKILL"))
 

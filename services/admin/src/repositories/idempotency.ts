@@ -7,7 +7,7 @@ export type Answer = { status: number; headers: Record<string, string>; body: st
 /** One use of an `Idempotency-Key`. */
 export type Attempt = { workspaceId: string; route: string; key: string; requestHash: Buffer }
 
-export const KEPT_HOURS = 24
+const KEPT_HOURS = 24
 
 /** True for the first attempt. Whoever comes while it runs waits here for its commit (false) or rollback (true). */
 export async function beginAttempt(trx: Trx, attempt: Attempt): Promise<boolean> {

@@ -178,8 +178,20 @@ export function settingsOf(row: LinkRow): LinkSettings {
   const { url, title, externalId, tags, redirectStatus, startsAt, expiresAt, expiredUrl, maxClicks } = row
   const { enabled, forwardQuery, forwardPath, guidePlatforms, allowPlatforms } = row
   return {
-    ...{ url, title, externalId, tags, redirectStatus, startsAt, expiresAt, expiredUrl, maxClicks },
-    ...{ enabled, forwardQuery, forwardPath, guidePlatforms, allowPlatforms },
+    url,
+    title,
+    externalId,
+    tags,
+    redirectStatus,
+    startsAt,
+    expiresAt,
+    expiredUrl,
+    maxClicks,
+    enabled,
+    forwardQuery,
+    forwardPath,
+    guidePlatforms,
+    allowPlatforms,
   }
 }
 

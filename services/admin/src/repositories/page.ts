@@ -1,6 +1,6 @@
 import type { SelectQueryBuilder } from "kysely"
 import type { Database } from "../db/schema.ts"
-import { Problem } from "../problem.ts"
+import { invalidField } from "../problem.ts"
 
 /** A page of rows in the order of `sort`, and where the next one begins. */
 export type Page<T> = { data: T[]; nextCursor: string | null }
@@ -33,7 +33,7 @@ export function pageOf<T>(rows: T[], limit: number, cursorOf: (row: T) => Cursor
   return { data, nextCursor: hasMore ? encodeCursor(cursorOf(last)) : null }
 }
 
-export function encodeCursor({ sort, value, id }: Cursor): string {
+function encodeCursor({ sort, value, id }: Cursor): string {
   return Buffer.from(JSON.stringify([sort, value, id])).toString("base64url")
 }
 
@@ -44,8 +44,7 @@ export function decodeCursor(cursor: string, sort: string, isValue: (value: unkn
   const parsed = parse(cursor)
   if (parsed === null || parsed.sort !== sort || !isValue(parsed.value)) {
     const detail = "must be a nextCursor of a list with the same sort"
-    const errors = [{ in: "query" as const, pointer: "/cursor", code: "invalid_cursor", detail }]
-    throw new Problem(422, "invalid_cursor", "The cursor is not valid.", { errors })
+    throw invalidField("/cursor", "invalid_cursor", detail, "query")
   }
   return parsed
 }

@@ -126,7 +126,11 @@ function checkScopes(req: FastifyRequest, scopes: keys.Scope[]): void {
 function toKey(key: ApiKey): z.output<typeof keySchema> {
   const { id, workspaceId, name, hint, scopes, expiresAt, version, createdAt, updatedAt } = key
   return {
-    ...{ id, workspaceId, name, hint, version },
+    id,
+    workspaceId,
+    name,
+    hint,
+    version,
     scopes: scopes as keys.Scope[],
     expiresAt: expiresAt?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),

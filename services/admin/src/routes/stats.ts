@@ -1,7 +1,7 @@
 import { text, time } from "@qiao/core/link.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { Problem } from "../problem.ts"
+import { invalidField } from "../problem.ts"
 import { findLink } from "../repositories/links.ts"
 import { INTERVALS, readVisits, type VisitCounts } from "../repositories/stats.ts"
 import { findWorkspace } from "../repositories/workspaces.ts"
@@ -66,12 +66,18 @@ export const statsRoutes: FastifyPluginAsyncZod = async (app) => {
       const rows = await readVisits(app.db, { scopeId, dimension, from, to, interval, timeZone: timezone })
       return {
         source: "rollups" as const,
-        ...{ from: from.toISOString(), to: to.toISOString(), interval, timezone, groupBy },
+        from: from.toISOString(),
+        to: to.toISOString(),
+        interval,
+        timezone,
+        groupBy,
         totals: sum(rows),
         data: rows.map(({ start, value, visits, automated, clicks }) => ({
           start: start.toISOString(),
           ...(groupBy !== null && { value }),
-          ...{ visits, automated, clicks },
+          visits,
+          automated,
+          clicks,
         })),
       }
     },
@@ -79,13 +85,10 @@ export const statsRoutes: FastifyPluginAsyncZod = async (app) => {
 }
 
 function checkRange(from: Date, to: Date, intervalMs: number): void {
-  const refuse = (pointer: string, code: string, detail: string) => {
-    const errors = [{ in: "query" as const, pointer, code, detail }]
-    return new Problem(422, "invalid_input", "One field is not valid.", { errors })
-  }
-  if (from >= to) throw refuse("/from", "ends_before_start", "must be before `to`")
+  if (from >= to) throw invalidField("/from", "ends_before_start", "must be before `to`", "query")
   if ((to.getTime() - from.getTime()) / intervalMs > POINTS_MAX) {
-    throw refuse("/interval", "too_many_intervals", `the range has more than ${POINTS_MAX} of them`)
+    const detail = `the range has more than ${POINTS_MAX} of them`
+    throw invalidField("/interval", "too_many_intervals", detail, "query")
   }
 }
 
