@@ -135,11 +135,15 @@ function isPacked(packed: Partial<Packed>): packed is Packed {
     Array.isArray(packed.strings) &&
     packed.strings.every((text) => typeof text === "string") &&
     Array.isArray(packed.visitors) &&
-    packed.visitors.every((visitor) => Array.isArray(visitor) && visitor.length === 5) &&
+    packed.visitors.every(isVisitor) &&
     Array.isArray(packed.visits) &&
     packed.visits.length % FIELDS === 0 &&
     packed.visits.every(Number.isSafeInteger)
   )
+}
+
+function isVisitor(visitor: unknown): boolean {
+  return Array.isArray(visitor) && visitor.length === 5 && visitor.every((word) => typeof word === "string")
 }
 
 function indexOf<T>(table: Map<T, number>, value: T): number {

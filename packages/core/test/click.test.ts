@@ -68,6 +68,7 @@ t.test("whatever is not a sealed batch throws", async (t) => {
     JSON.stringify({ ...packed, visits: [0, 0.5, 0, 0, 0, 0, 0] }),
     JSON.stringify({ ...packed, c: [1, 2] }),
     JSON.stringify({ ...packed, n: -1 }),
+    JSON.stringify({ ...packed, visitors: [[1, 2, 3, 4, 5]] }),
   ]
   for (const text of broken) t.throws(() => unpackBatch(text), text.slice(0, 60))
 })

@@ -3,7 +3,7 @@ import type { Dimension } from "./repositories/stats.ts"
 import type { VisitRow } from "./repositories/visits.ts"
 
 /** 15 minutes: every time zone's days begin at a multiple of it. */
-const BUCKET_MS = 900_000
+export const BUCKET_MS = 900_000
 /** The longest a visit waits for its batch to be sealed; an older time is an edge's clock gone wrong. */
 const UNSEALED_MAX_MS = 3_600_000
 

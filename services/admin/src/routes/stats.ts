@@ -1,6 +1,7 @@
 import { text, time } from "@qiao/core/link.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
+import { BUCKET_MS } from "../counting.ts"
 import { invalidField } from "../problem.ts"
 import { findLink } from "../repositories/links.ts"
 import { INTERVALS, readVisits, type VisitCounts } from "../repositories/stats.ts"
@@ -17,7 +18,7 @@ const LENGTH_MS = { hour: HOUR_MS, day: 24 * HOUR_MS, week: 168 * HOUR_MS, month
 
 const visitsQuery = z.strictObject({
   link: text(1_600).optional().describe("Without it: the whole workspace"),
-  from: time.optional().describe("Default: 30 days before `to`"),
+  from: time.optional().describe("Taken down to a quarter of an hour. Default: 30 days before `to`"),
   to: time.optional().describe("Default: now. Exclusive"),
   interval: z.enum(INTERVALS).default("day"),
   timezone: timeZone.optional().describe("Default: the workspace's"),
@@ -57,7 +58,7 @@ export const statsRoutes: FastifyPluginAsyncZod = async (app) => {
     handler: async (req) => {
       const { workspaceId } = req.caller
       const { link, interval, groupBy = null, to = new Date() } = req.query
-      const { from = new Date(to.getTime() - DEFAULT_RANGE_MS) } = req.query
+      const from = downToBucket(req.query.from ?? new Date(to.getTime() - DEFAULT_RANGE_MS))
       checkRange(from, to, LENGTH_MS[interval])
       const timezone = req.query.timezone ?? (await findWorkspace(app.db, workspaceId)).timeZone
       const scopeId =
@@ -82,6 +83,11 @@ export const statsRoutes: FastifyPluginAsyncZod = async (app) => {
       }
     },
   })
+}
+
+/** Visits are counted by the quarter of an hour: a part of one cannot be told. */
+function downToBucket(date: Date): Date {
+  return new Date(date.getTime() - (date.getTime() % BUCKET_MS))
 }
 
 function checkRange(from: Date, to: Date, intervalMs: number): void {
