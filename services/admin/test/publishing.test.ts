@@ -8,10 +8,11 @@ import { seededRandom } from "../../test/support/random.ts"
 import { startRedis } from "../../test/support/redis.ts"
 import { startProxy } from "../../test/support/tcp-proxy.ts"
 import { waitFor } from "../../test/support/wait.ts"
+import { newId } from "../src/ids.ts"
 import { beat, mend, publishDue } from "../src/publishing.ts"
 import { putRecords } from "../src/redis-records.ts"
 import { refill } from "../src/refill.ts"
-import { readEpoch } from "../src/repositories/publications.ts"
+import { claimKey, readEpoch } from "../src/repositories/publications.ts"
 import { HOST, startAdmin } from "./support/admin.ts"
 import {
   expectNoDrift,
@@ -218,6 +219,20 @@ t.test("links that change while they are published end with their newest value",
   }
   t.equal(await readEpoch(admin.db), 0)
   await expectNoDrift(t, publisher)
+})
+
+t.test("a create that is refused does not hold back the change of the link that has the code", async (t) => {
+  const { admin, publisher } = await setUp(t)
+  await admin.newLink({ code: "busy" })
+  const key = linkKey(HOST, "busy")
+  await admin.db.transaction().execute(async (trx) => {
+    for (const reuse of [false, true]) {
+      const claim = await claimKey(trx, { key, kind: "link", subjectId: newId("lnk"), reuse })
+      t.equal(claim.kind, "taken")
+    }
+    t.ok((await publishDue(publisher)) > 0, "its transaction is still open")
+  })
+  t.equal((await readLink(publisher, key))?.revision, 1)
 })
 
 t.test("a publisher whose Redis connection is cut in the middle of a batch loses nothing", async (t) => {
