@@ -160,7 +160,8 @@ export async function updateLink(trx: Trx, row: LinkRow, settings: LinkSettings)
     .set((eb) => ({ ...columns, version: eb("version", "+", 1), updatedAt: eb.fn<Date>("now", []) }))
     .where("id", "=", row.id)
     .execute()
-  await setTags(trx, row.workspaceId, row.id, tags)
+  // The very list that was read: the change is about something else, and need not wait for those who change tags.
+  if (tags !== row.tags) await setTags(trx, row.workspaceId, row.id, tags)
   return touchKey(trx, keyOf(row))
 }
 

@@ -1,8 +1,11 @@
+import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
 import type { Tag } from "../db/schema.ts"
 import { newId } from "../ids.ts"
 import { notFound } from "../problem.ts"
 import { type Page, type PageRequest, paged } from "./page.ts"
+
+const TAGS_LOCK = 7_104
 
 export function listTags(db: Db, workspaceId: string, page: PageRequest): Promise<Page<Tag>> {
   return paged(db.selectFrom("tags").selectAll().where("workspaceId", "=", workspaceId), page)
@@ -12,7 +15,9 @@ export async function findTag(db: Db, workspaceId: string, id: string): Promise<
   return found(await byId(db, workspaceId, id).executeTakeFirst())
 }
 
+/** Finds a tag for a change: nobody else changes a tag of the workspace, or gives one to a link, before this transaction ends. */
 export async function lockTag(trx: Trx, workspaceId: string, id: string): Promise<Tag> {
+  await holdTags(trx, workspaceId)
   return found(await byId(trx, workspaceId, id).forUpdate().executeTakeFirst())
 }
 
@@ -40,39 +45,39 @@ export async function deleteTag(trx: Trx, tag: Tag): Promise<void> {
 
 /** Gives a link exactly these tags; names that are new to the workspace become tags of it. */
 export async function setTags(trx: Trx, workspaceId: string, linkId: string, names: string[]): Promise<void> {
-  const tagIds = await holdTags(trx, workspaceId, names)
+  await keepTags(trx, workspaceId)
   await trx.deleteFrom("linkTags").where("linkId", "=", linkId).execute()
-  if (tagIds.length === 0) return
+  if (names.length === 0) return
+  // In one order everywhere, so that two writers of the same new tags cannot block each other.
+  const sorted = [...names].sort()
+  await trx
+    .insertInto("tags")
+    .values(sorted.map((name) => ({ id: newId("tag"), workspaceId, name })))
+    .onConflict((conflict) => conflict.columns(["workspaceId", "name"]).doNothing())
+    .execute()
   await trx
     .insertInto("linkTags")
-    .values(tagIds.map((tagId) => ({ linkId, tagId })))
+    .columns(["linkId", "tagId"])
+    .expression((eb) =>
+      eb
+        .selectFrom("tags")
+        .select([eb.val(linkId).as("linkId"), "tags.id"])
+        .where("workspaceId", "=", workspaceId)
+        .where("name", "in", names),
+    )
     .execute()
 }
 
 /**
- * The ids of the tags with these names, made where there are none, and kept from being deleted before this transaction ends. Held
- * before any link loses or gets them, as a tag's deletion locks in that order as well.
+ * Until this transaction ends no tag of the workspace is renamed or deleted. Row locks alone would do that in circles: a deletion takes
+ * a tag's row and then its links', a link's change the other way round.
  */
-async function holdTags(trx: Trx, workspaceId: string, names: string[]): Promise<string[]> {
-  if (names.length === 0) return []
-  // In one order everywhere, so that two writers of the same new tags cannot block each other.
-  const sorted = [...names].sort()
-  for (;;) {
-    await trx
-      .insertInto("tags")
-      .values(sorted.map((name) => ({ id: newId("tag"), workspaceId, name })))
-      .onConflict((conflict) => conflict.columns(["workspaceId", "name"]).doNothing())
-      .execute()
-    const held = await trx
-      .selectFrom("tags")
-      .select("id")
-      .where("workspaceId", "=", workspaceId)
-      .where("name", "in", names)
-      .forKeyShare()
-      .execute()
-    // Fewer when one was deleted in between.
-    if (held.length === names.length) return held.map((tag) => tag.id)
-  }
+async function keepTags(trx: Trx, workspaceId: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock_shared(${TAGS_LOCK}, hashtext(${workspaceId}))`.execute(trx)
+}
+
+async function holdTags(trx: Trx, workspaceId: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${TAGS_LOCK}, hashtext(${workspaceId}))`.execute(trx)
 }
 
 const byId = (db: Db, workspaceId: string, id: string) =>
