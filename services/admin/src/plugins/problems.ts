@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify"
 import fp from "fastify-plugin"
-import { isDatabaseUnavailable, violationOf } from "../db/constraints.ts"
+import { isCollision, isDatabaseUnavailable, violationOf } from "../db/constraints.ts"
 import { Problem, TITLES } from "../problem.ts"
 
 /** Fastify's own errors in the API's words. */
@@ -38,6 +38,10 @@ export function toProblem(err: FastifyError | Problem): Problem {
   if (isDatabaseUnavailable(err)) {
     const detail = "The database cannot be reached."
     return new Problem(503, "database_unavailable", detail, { headers: { "retry-after": "5" } })
+  }
+  if (isCollision(err)) {
+    const detail = "Others were changing the same things at the same time."
+    return new Problem(503, "busy", detail, { headers: { "retry-after": "1" } })
   }
   return new Problem(500, "internal_error", "Something went wrong on our side.")
 }
