@@ -1,5 +1,5 @@
-import { isIP, isIPv6 } from "node:net"
 import { z } from "zod"
+import { isNetwork } from "./network.ts"
 
 /** Thrown by `parseEnv`; its message names every variable that is wrong. */
 export class ConfigError extends Error {}
@@ -38,17 +38,9 @@ function unlessSet(message: string) {
 
 export const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info")
 
-/** `a.b.c.d/n`, `x::/n` or a bare address, which stands for itself alone. Never `true` or a hop count: both let clients forge. */
+/** Networks, by commas or blanks. Never `true` or a hop count: both let clients forge. */
 export const networks = z
   .string()
   .default("")
   .transform((list) => list.split(/[\s,]+/).filter((entry) => entry !== ""))
   .refine((list) => list.every(isNetwork), "must be a list of addresses and CIDR networks")
-
-function isNetwork(entry: string): boolean {
-  const [address = "", prefix, ...rest] = entry.split("/")
-  if (isIP(address) === 0 || rest.length > 0) return false
-  if (prefix === undefined) return true
-  if (!/^\d{1,3}$/.test(prefix)) return false
-  return Number(prefix) <= (isIPv6(address) ? 128 : 32)
-}

@@ -9,3 +9,9 @@ export function hostOf(header: string | undefined): string | null {
   const host = url.hostname.endsWith(".") ? url.hostname.slice(0, -1) : url.hostname
   return host === "" ? null : host
 }
+
+/** The host of a Referer header, "" when it has none of a web page. */
+export function referrerHost(referer: string): string {
+  if (!/^https?:/i.test(referer)) return ""
+  return URL.parse(referer)?.hostname ?? ""
+}

@@ -1,43 +1,9 @@
 import { z } from "zod"
 import { codeFault } from "./code.ts"
+import { targetUrl, text, time } from "./fields.ts"
 import { hostOf } from "./host.ts"
 import { PLATFORMS } from "./platform.ts"
-import { normaliseTarget } from "./target.ts"
-
-/** A schema of text that Postgres, HTTP and people can hold: 1 to `max` characters, no control characters or lone surrogates. */
-export const text = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), {
-      error: "must not contain control characters or lone surrogates",
-      params: { code: "bad_character" },
-    })
-    .refine((value) => value === "" || value.trim() !== "", {
-      error: "must not be blank",
-      params: { code: "blank" },
-    })
-
-/** RFC 3339 with any offset, in the years 1970 to 9999; becomes a Date. */
-export const time = z.iso
-  .datetime({ offset: true, error: "must be a time such as 2026-01-31T08:00:00+08:00" })
-  .transform((value) => new Date(value))
-  .refine((date) => date.getTime() >= 0 && date.getUTCFullYear() <= 9_999, {
-    error: "must be in the years 1970 to 9999",
-    params: { code: "out_of_range" },
-  })
-
-/** An http or https URL; becomes its ASCII href. */
-export const targetUrl = z
-  .string()
-  .transform((value, ctx) => {
-    const target = normaliseTarget(value)
-    if (target.ok) return target.url
-    ctx.addIssue({ code: "custom", message: target.detail, params: { code: target.code } })
-    return z.NEVER
-  })
-  .meta({ format: "uri" })
+import { rules } from "./rule.ts"
 
 const CODE_DETAIL = {
   code_empty: "must not be empty",
@@ -94,6 +60,7 @@ export const linkSettings = z.strictObject({
   forwardPath: z.boolean(),
   guidePlatforms: platforms,
   allowPlatforms: platforms.nullable(),
+  rules,
 })
 export type LinkSettings = z.output<typeof linkSettings>
 
@@ -112,6 +79,7 @@ export const LINK_DEFAULTS: Omit<LinkSettings, "url"> = {
   forwardPath: false,
   guidePlatforms: [],
   allowPlatforms: null,
+  rules: [],
 }
 
 export const linkCreate = linkSettings
@@ -131,6 +99,9 @@ export const linkPatch = linkSettings
 
 /** An upsert replaces every setting; domain and code may be said again, but not changed. */
 export const linkPut = linkCreate.extend({ externalId: text(128) })
+
+export const fieldProblem = z.object({ pointer: z.string(), code: z.string(), detail: z.string() })
+export type FieldProblem = z.output<typeof fieldProblem>
 
 export const LINK_STATUSES = ["scheduled", "active", "expired", "exhausted", "disabled", "banned"] as const
 
@@ -155,7 +126,8 @@ export const link = z.object({
   forwardPath: z.boolean(),
   guidePlatforms: z.array(z.enum(PLATFORMS)),
   allowPlatforms: z.array(z.enum(PLATFORMS)).nullable(),
-  rules: z.array(z.never()),
+  rules: z.array(z.record(z.string(), z.unknown())).describe("As they were given"),
+  warnings: z.array(fieldProblem).describe("Rules that can never decide anything"),
   status: z.enum(LINK_STATUSES),
   visits: z.object({ total: z.number(), automated: z.number() }),
   clicks: z.number(),
@@ -164,8 +136,6 @@ export const link = z.object({
   updatedAt: z.string(),
 })
 export type Link = z.output<typeof link>
-
-export type FieldProblem = { pointer: string; code: string; detail: string }
 
 /** What no single field shows: rules over several fields of a whole link. */
 export function settingsProblems(settings: LinkSettings): FieldProblem[] {

@@ -1,4 +1,6 @@
+import { type CompiledRule, compileRule } from "./decide.ts"
 import type { Platform } from "./platform.ts"
+import type { Rule } from "./rule.ts"
 
 /** Order of two values of one key: the epoch first, then the revision. */
 export type RecordVersion = { epoch: number; revision: number }
@@ -20,6 +22,7 @@ export type LinkRecord = {
   forwardPath: boolean
   guidePlatforms: ReadonlySet<Platform>
   allowPlatforms: ReadonlySet<Platform> | null
+  rules: readonly CompiledRule[]
 }
 
 /** What the edge needs of a domain. `host` is the domain's main host, under which its links are stored. */
@@ -48,6 +51,7 @@ type LinkWire = {
   fp?: 1
   g?: Platform[]
   a?: Platform[]
+  ru?: Rule[]
 }
 
 type DomainWire = { h: string; ci?: 1; r?: string; n?: string }
@@ -77,6 +81,7 @@ export function decodeLink(value: string): Versioned<LinkRecord> {
     forwardPath: wire.fp === 1,
     guidePlatforms: wire.g === undefined ? NO_PLATFORMS : new Set(wire.g),
     allowPlatforms: wire.a === undefined ? null : new Set(wire.a),
+    rules: wire.ru === undefined ? NO_RULES : wire.ru.map(compileRule),
   }))
 }
 
@@ -96,6 +101,7 @@ export function versionOf(value: string): RecordVersion {
 }
 
 const NO_PLATFORMS: ReadonlySet<Platform> = new Set()
+const NO_RULES: readonly CompiledRule[] = []
 
 function linkToWire(link: LinkRecord): LinkWire {
   return {
@@ -112,6 +118,7 @@ function linkToWire(link: LinkRecord): LinkWire {
     ...(link.forwardPath && { fp: 1 as const }),
     ...(link.guidePlatforms.size > 0 && { g: [...link.guidePlatforms] }),
     ...(link.allowPlatforms !== null && { a: [...link.allowPlatforms] }),
+    ...(link.rules.length > 0 && { ru: link.rules.map(({ rule }) => rule) }),
   }
 }
 

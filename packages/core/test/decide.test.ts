@@ -3,11 +3,25 @@ import { type Decision, decide, whenExhausted } from "../src/decide.ts"
 import { PLATFORMS } from "../src/platform.ts"
 import type { LinkRecord } from "../src/record.ts"
 import { PLAIN_LINK } from "./support/link.ts"
+import { VISIT } from "./support/visit.ts"
 
 const link = PLAIN_LINK
 
-const redirect: Decision = { kind: "redirect", outcome: "redirect", url: link.url, reserve: false }
-const page = (outcome: string, name: string) => ({ kind: "page", outcome, page: name })
+const redirect: Decision = {
+  rule: null,
+  variant: "",
+  kind: "redirect",
+  outcome: "redirect",
+  url: link.url,
+  reserve: false,
+}
+const page = (outcome: string, name: string) => ({
+  rule: null,
+  variant: "",
+  kind: "page",
+  outcome,
+  page: name,
+})
 
 t.test("each line of the decision applies when it should", async (t) => {
   const over = "https://example.com/over"
@@ -21,7 +35,7 @@ t.test("each line of the decision applies when it should", async (t) => {
     [{ expiresAt: 1_001 }, redirect],
     [
       { expiresAt: 1_000, expiredUrl: over },
-      { kind: "redirect", outcome: "fallback", url: over, reserve: false },
+      { rule: null, variant: "", kind: "redirect", outcome: "fallback", url: over, reserve: false },
     ],
     [{ allowPlatforms: new Set(["qq"]) }, page("denied", "denied")],
     [{ allowPlatforms: new Set(["wechat"]) }, redirect],
@@ -30,11 +44,7 @@ t.test("each line of the decision applies when it should", async (t) => {
     [{ maxClicks: 1 }, { ...redirect, reserve: true }],
   ]
   for (const [change, expected] of cases) {
-    t.same(
-      decide({ ...link, ...change }, { nowMs: 1_000, platform: "wechat" }),
-      expected,
-      JSON.stringify(change),
-    )
+    t.same(decide({ ...link, ...change }, VISIT), expected, JSON.stringify(change))
   }
 })
 
@@ -49,7 +59,7 @@ t.test("the first line that applies wins", async (t) => {
   ]
   const outcomes = ["banned", "not_started", "disabled", "expired", "denied", "guide"]
   for (const [i, outcome] of outcomes.entries()) {
-    const decision = decide(Object.assign({}, link, ...all.slice(i)), { nowMs: 1_000, platform: "wechat" })
+    const decision = decide(Object.assign({}, link, ...all.slice(i)), VISIT)
     t.equal(decision.outcome, outcome)
   }
 })

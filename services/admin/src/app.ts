@@ -13,6 +13,7 @@ import { redis } from "./plugins/redis.ts"
 import { validation } from "./plugins/validation.ts"
 import { Problem } from "./problem.ts"
 import { domainRoutes } from "./routes/domains.ts"
+import { explainRoutes } from "./routes/explain.ts"
 import { keyRoutes } from "./routes/keys.ts"
 import { linkRoutes } from "./routes/links.ts"
 import { statsRoutes } from "./routes/stats.ts"
@@ -61,6 +62,7 @@ export async function buildApp(
   await app.register(
     async (v1) => {
       await v1.register(linkRoutes, { expectedLinks: config.EXPECTED_LINKS })
+      await v1.register(explainRoutes)
       await v1.register(tagRoutes)
       await v1.register(domainRoutes)
       await v1.register(keyRoutes)

@@ -1,7 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Decision } from "@qiao/core/decide.ts"
-import { EXTRA_LENGTH_MAX, forward } from "@qiao/core/forward.ts"
-import type { LinkRecord } from "@qiao/core/record.ts"
 import type { FastifyRequest } from "fastify"
 
 /**
@@ -49,20 +46,4 @@ export function isRoot({ segment, rest }: Ask): boolean {
 /** Paths with `.` or `+` belong to the system: codes cannot have them, and a person does not come upon an unknown one. */
 export function isSystemPath({ segment }: Ask): boolean {
   return segment.includes(".") || segment.includes("+")
-}
-
-/** Whether more would have to be forwarded than can be. */
-export function isTooLong({ rest, query }: Ask, link: LinkRecord): boolean {
-  return rest.length + (link.forwardQuery ? query.length : 0) > EXTRA_LENGTH_MAX
-}
-
-/** Where a decision leads for this request; null when what the visitor adds would lead elsewhere. */
-export function locationOf(
-  { rest, query }: Ask,
-  link: LinkRecord,
-  decision: Decision & { kind: "redirect" },
-): string | null {
-  const added = link.forwardQuery ? query : ""
-  if (decision.outcome !== "redirect" || (rest === "" && added === "")) return decision.url
-  return forward(decision.url, { path: rest, query: added })
 }

@@ -16,12 +16,6 @@ export function memoise<T extends NonNullable<unknown>>(
   return (value) => (value.length > MEMO_LENGTH_MAX ? answerTo(value) : memo.memo(value))
 }
 
-/** The host of a Referer header, "" when it has none of a web page. */
-export function referrerHost(referer: string): string {
-  if (!/^https?:/i.test(referer)) return ""
-  return URL.parse(referer)?.hostname ?? ""
-}
-
 export const acceptedLanguage = (header: string): string => languageOf(header)
 
 /** The client's address: what a trusted proxy said, if it is one, else the peer's. IPv4 as IPv4. */

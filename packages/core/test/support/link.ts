@@ -15,4 +15,5 @@ export const PLAIN_LINK: LinkRecord = {
   forwardPath: false,
   guidePlatforms: new Set(),
   allowPlatforms: null,
+  rules: [],
 }

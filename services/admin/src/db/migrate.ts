@@ -2,8 +2,9 @@ import { Kysely, PostgresDialect } from "kysely"
 import { type Migration, Migrator } from "kysely/migration"
 import pg from "pg"
 import * as initial from "./migrations/001-initial.ts"
+import * as rules from "./migrations/002-rules.ts"
 
-const MIGRATIONS: Record<string, Migration> = { "001-initial": initial }
+const MIGRATIONS: Record<string, Migration> = { "001-initial": initial, "002-rules": rules }
 
 /** Brings the database to the newest schema. Safe to run at the same time from several places. Throws when a migration fails. */
 export async function migrate(databaseUrl: string): Promise<string[]> {

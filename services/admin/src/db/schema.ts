@@ -1,6 +1,7 @@
 import type { LINK_STATUSES } from "@qiao/core/link.ts"
 import type { Platform } from "@qiao/core/platform.ts"
 import type { RedirectStatus } from "@qiao/core/record.ts"
+import type { Rule } from "@qiao/core/rule.ts"
 import type { ColumnType, Generated, GeneratedAlways, Selectable } from "kysely"
 
 type CreatedAt = ColumnType<Date, never, never>
@@ -88,6 +89,7 @@ type LinksTable = {
   forwardPath: boolean
   guidePlatforms: Platform[]
   allowPlatforms: Platform[] | null
+  rules: ColumnType<Rule[], string, string>
   bannedAt: Date | null
   version: Generated<number>
   createdAt: CreatedAt

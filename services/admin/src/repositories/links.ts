@@ -1,6 +1,7 @@
 import { codeKey } from "@qiao/core/code.ts"
 import { linkKey } from "@qiao/core/keys.ts"
 import type { Link, LinkSettings } from "@qiao/core/link.ts"
+import { ruleWarnings } from "@qiao/core/rule-warnings.ts"
 import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
 import type { Domain, LinkStatus } from "../db/schema.ts"
@@ -143,25 +144,27 @@ export async function insertLink(trx: Trx, workspaceId: string, link: NewLink): 
   const key = linkKey(domain.host, codeKey(code, domain.caseSensitive))
   const claim = await claimKey(trx, { key, kind: "link", subjectId: id, reuse })
   if (claim.kind !== "ok") return claim
-  const { tags, ...columns } = settings
   await trx
     .insertInto("links")
-    .values({ id, workspaceId, domainId: domain.id, code, ...columns })
+    .values({ id, workspaceId, domainId: domain.id, code, ...columnsOf(settings) })
     .execute()
-  await setTags(trx, workspaceId, id, tags)
+  await setTags(trx, workspaceId, id, settings.tags)
   return claim
 }
 
 /** Writes the settings of a link that the caller locked. */
 export async function updateLink(trx: Trx, row: LinkRow, settings: LinkSettings): Promise<Publication> {
-  const { tags, ...columns } = settings
   await trx
     .updateTable("links")
-    .set((eb) => ({ ...columns, version: eb("version", "+", 1), updatedAt: eb.fn<Date>("now", []) }))
+    .set((eb) => ({
+      ...columnsOf(settings),
+      version: eb("version", "+", 1),
+      updatedAt: eb.fn<Date>("now", []),
+    }))
     .where("id", "=", row.id)
     .execute()
   // The very list that was read: the change is about something else, and need not wait for those who change tags.
-  if (tags !== row.tags) await setTags(trx, row.workspaceId, row.id, tags)
+  if (settings.tags !== row.tags) await setTags(trx, row.workspaceId, row.id, settings.tags)
   return touchKey(trx, keyOf(row))
 }
 
@@ -177,7 +180,7 @@ export async function deleteLink(trx: Trx, row: LinkRow): Promise<Publication> {
 
 export function settingsOf(row: LinkRow): LinkSettings {
   const { url, title, externalId, tags, redirectStatus, startsAt, expiresAt, expiredUrl, maxClicks } = row
-  const { enabled, forwardQuery, forwardPath, guidePlatforms, allowPlatforms } = row
+  const { enabled, forwardQuery, forwardPath, guidePlatforms, allowPlatforms, rules } = row
   return {
     url,
     title,
@@ -193,7 +196,12 @@ export function settingsOf(row: LinkRow): LinkSettings {
     forwardPath,
     guidePlatforms,
     allowPlatforms,
+    rules,
   }
+}
+
+function columnsOf({ tags: _, rules, ...columns }: LinkSettings) {
+  return { ...columns, rules: JSON.stringify(rules) }
 }
 
 /** A link as the API answers it. */
@@ -209,7 +217,7 @@ export function toLink(row: LinkRow): Link {
     startsAt: settings.startsAt?.toISOString() ?? null,
     expiresAt: settings.expiresAt?.toISOString() ?? null,
     hasPassword: false,
-    rules: [],
+    warnings: ruleWarnings(settings.rules),
     status,
     visits: { total: row.visits, automated: row.automated },
     clicks: row.clicks,

@@ -1,6 +1,7 @@
 import { type DomainRecord, encodeDomain, encodeLink, type LinkRecord } from "@qiao/core/record.ts"
 import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
+import { linkRecordOf } from "../link-record.ts"
 
 /** What a writer's commit asks to be published. */
 export type Publication = { key: string; revision: number }
@@ -201,6 +202,7 @@ const publishable = (db: Db) =>
       "l.guidePlatforms",
       "l.allowPlatforms",
       "l.bannedAt",
+      "l.rules",
     ])
     .select(["d.host", "d.caseSensitive", "d.rootUrl", "d.notFoundUrl"])
 
@@ -215,22 +217,8 @@ function toRecord(row: PublishableRow, epoch: number): PublishableRecord {
 /** The columns of a left join are null together. */
 function linkRecord(row: PublishableRow): LinkRecord | null {
   if (row.id === null) return null
-  const link = row as NonNullableRow<PublishableRow, "url" | "redirectStatus" | LinkFlag | "guidePlatforms">
-  return {
-    id: row.id,
-    url: link.url,
-    redirectStatus: link.redirectStatus,
-    enabled: link.enabled,
-    banned: row.bannedAt !== null,
-    startsAt: row.startsAt?.getTime() ?? null,
-    expiresAt: row.expiresAt?.getTime() ?? null,
-    expiredUrl: row.expiredUrl,
-    maxClicks: row.maxClicks,
-    forwardQuery: link.forwardQuery,
-    forwardPath: link.forwardPath,
-    guidePlatforms: new Set(link.guidePlatforms),
-    allowPlatforms: row.allowPlatforms === null ? null : new Set(row.allowPlatforms),
-  }
+  const link = row as NonNullableRow<PublishableRow, LinkColumn>
+  return linkRecordOf({ ...link, isBanned: row.bannedAt !== null })
 }
 
 function domainRecord(row: PublishableRow): DomainRecord | null {
@@ -239,5 +227,13 @@ function domainRecord(row: PublishableRow): DomainRecord | null {
   return { host, caseSensitive: caseSensitive !== false, rootUrl, notFoundUrl }
 }
 
-type LinkFlag = "enabled" | "forwardQuery" | "forwardPath"
+type LinkColumn =
+  | "id"
+  | "url"
+  | "redirectStatus"
+  | "enabled"
+  | "forwardQuery"
+  | "forwardPath"
+  | "guidePlatforms"
+  | "rules"
 type NonNullableRow<T, K extends keyof T> = T & { [P in K]: NonNullable<T[P]> }

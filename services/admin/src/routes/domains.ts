@@ -1,4 +1,5 @@
-import { host, targetUrl, text } from "@qiao/core/link.ts"
+import { targetUrl, text } from "@qiao/core/fields.ts"
+import { host } from "@qiao/core/link.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
 import type { Domain } from "../db/schema.ts"

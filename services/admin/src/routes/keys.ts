@@ -1,4 +1,4 @@
-import { text, time } from "@qiao/core/link.ts"
+import { text, time } from "@qiao/core/fields.ts"
 import type { FastifyRequest } from "fastify"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"

@@ -1,4 +1,5 @@
 import { codeGenerator, codeLengthFor } from "@qiao/core/code.ts"
+import { text } from "@qiao/core/fields.ts"
 import {
   host,
   LINK_DEFAULTS,
@@ -9,9 +10,7 @@ import {
   linkCreate,
   linkPatch,
   linkPut,
-  settingsProblems,
   tagName,
-  text,
 } from "@qiao/core/link.ts"
 import { PLATFORMS } from "@qiao/core/platform.ts"
 import type { FastifyRequest } from "fastify"
@@ -26,6 +25,7 @@ import { defaultDomain, domainOfHost, unknownDomain } from "../repositories/doma
 import { LINK_SORTS, listLinks } from "../repositories/link-list.ts"
 import * as links from "../repositories/links.ts"
 import type { Publication } from "../repositories/publications.ts"
+import { checkedSettings } from "../settings.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
 import { linkRef } from "./link-ref.ts"
 import { failures, idParams, noContent, pageOfSchema, pageQuery } from "./schemas.ts"
@@ -133,7 +133,7 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
   async function create(trx: Trx, req: FastifyRequest, body: LinkCreate): Promise<Written> {
     const { workspaceId } = req.caller
     const { domain: hostName, code, reuse = false, ...given } = body
-    const settings = checked({ ...LINK_DEFAULTS, ...given })
+    const settings = checkedSettings({ ...LINK_DEFAULTS, ...given })
     const domain = await findDomain(trx, workspaceId, hostName)
     const id = newId("lnk")
     const insert = (code: string) => links.insertLink(trx, workspaceId, { id, domain, code, reuse, settings })
@@ -175,7 +175,7 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
 }
 
 async function update(trx: Trx, row: links.LinkRow, settings: LinkSettings): Promise<Written> {
-  const publication = await links.updateLink(trx, row, checked(settings))
+  const publication = await links.updateLink(trx, row, checkedSettings(settings))
   return answer(trx, row.workspaceId, row.id, 200, publication)
 }
 
@@ -198,12 +198,6 @@ async function findDomain(trx: Trx, workspaceId: string, hostName: string | unde
   const domain = await defaultDomain(trx, workspaceId)
   if (domain === undefined) throw invalidField("/domain", "no_domain", "this workspace has no domain yet")
   return domain
-}
-
-function checked(settings: LinkSettings): LinkSettings {
-  const problems = settingsProblems(settings)
-  if (problems.length > 0) throw invalid(problems)
-  return settings
 }
 
 function prefersText(req: FastifyRequest): boolean {

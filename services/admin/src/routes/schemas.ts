@@ -1,4 +1,4 @@
-import { text } from "@qiao/core/link.ts"
+import { text } from "@qiao/core/fields.ts"
 import type { FastifyRequest } from "fastify"
 import { z } from "zod"
 import { Problem, problemSchema } from "../problem.ts"

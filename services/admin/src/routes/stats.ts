@@ -1,4 +1,4 @@
-import { text, time } from "@qiao/core/link.ts"
+import { text, time, timeZone } from "@qiao/core/fields.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
 import { BUCKET_MS } from "../counting.ts"
@@ -8,7 +8,6 @@ import { INTERVALS, readVisits, type VisitCounts } from "../repositories/stats.t
 import { findWorkspace } from "../repositories/workspaces.ts"
 import { linkRef } from "./link-ref.ts"
 import { failures } from "./schemas.ts"
-import { timeZone } from "./workspaces.ts"
 
 const HOUR_MS = 3_600_000
 const DEFAULT_RANGE_MS = 30 * 24 * HOUR_MS

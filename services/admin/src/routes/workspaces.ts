@@ -1,4 +1,4 @@
-import { text } from "@qiao/core/link.ts"
+import { text, timeZone } from "@qiao/core/fields.ts"
 import type { FastifyRequest } from "fastify"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
@@ -7,20 +7,6 @@ import { notFound } from "../problem.ts"
 import * as workspaces from "../repositories/workspaces.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
 import { failures, idParams, pageOfSchema, pageQuery } from "./schemas.ts"
-
-/**
- * An IANA time zone as area and location, such as Asia/Shanghai, or UTC. Abbreviations mean one thing to Node and another to Postgres
- * (IST), and offsets know no daylight saving.
- */
-export const timeZone = z.string().superRefine((value, ctx) => {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: value })
-    if (value !== "UTC" && !/^[A-Z][A-Za-z_]+\//.test(value)) throw new RangeError("not an area and location")
-  } catch {
-    const message = "must be an IANA time zone such as Asia/Shanghai"
-    ctx.addIssue({ code: "custom", message, params: { code: "unknown_time_zone" } })
-  }
-})
 
 const settings = z.strictObject({ name: text(100), timeZone })
 

@@ -1,13 +1,15 @@
 import { isPrefetch } from "@qiao/core/automated.ts"
 import type { RecordedVisit } from "@qiao/core/click.ts"
 import { codeKey, parseCode } from "@qiao/core/code.ts"
+import type { Visit } from "@qiao/core/condition.ts"
 import { type Decision, decide, type Outcome, whenExhausted } from "@qiao/core/decide.ts"
-import { hostOf } from "@qiao/core/host.ts"
+import { hostOf, referrerHost } from "@qiao/core/host.ts"
 import { domainKey, linkKey } from "@qiao/core/keys.ts"
+import { locationOf, refusalOf } from "@qiao/core/location.ts"
 import type { DomainRecord } from "@qiao/core/record.ts"
 import type { Visitor } from "@qiao/core/visitor.ts"
 import type { FastifyReply, FastifyRequest } from "fastify"
-import { type Ask, askOf, hostHeaderOf, isRoot, isSystemPath, isTooLong, locationOf } from "../ask.ts"
+import { type Ask, askOf, hostHeaderOf, isRoot, isSystemPath } from "../ask.ts"
 import type { Caps, Reservation } from "../caps.ts"
 import type { ClickRecorder } from "../clicks.ts"
 import type { Answer, RecordReader } from "../links.ts"
@@ -16,7 +18,7 @@ import type { Pages } from "../pages/pages.ts"
 import { type FixedPage, pageLanguage } from "../pages/texts.ts"
 import { type PreparedLink, redirectHeaders } from "../prepare.ts"
 import { sendPage, sendRedirect, sendText } from "../respond.ts"
-import { acceptedLanguage, clientAddress, memoise, referrerHost, schemeOf } from "../visit.ts"
+import { acceptedLanguage, clientAddress, memoise, schemeOf } from "../visit.ts"
 
 export type RedirectDeps = {
   links: RecordReader<PreparedLink>
@@ -74,17 +76,17 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
 
   function onLink(ask: Ask, link: PreparedLink) {
     const { record } = link
-    if (ask.rest !== "" && !record.forwardPath) return fixed(ask, "not_found")
-    if (isTooLong(ask, record)) return fixed(ask, "too_long")
+    const refusal = refusalOf(record, extraOf(ask))
+    if (refusal !== null) return fixed(ask, refusal)
     const { headers } = ask.req.raw
     const visitor = visitorOf(headers["user-agent"] ?? "")
     const isAutomated = visitor.automated || ask.req.raw.method === "HEAD" || isPrefetch(headers)
-    const decision = decide(record, { nowMs: ask.nowMs, platform: visitor.platform })
+    const decision = decide(record, visitOf(ask, visitor))
     if (decision.kind === "page" || !decision.reserve || record.maxClicks === null) {
       return conclude(ask, link, decision, visitor, isAutomated)
     }
     // Before one is used up: a redirect that cannot be made must not cost one.
-    if (locationOf(ask, link.record, decision) === null) return fixed(ask, "not_found")
+    if (locationOf(link.record, decision, extraOf(ask)) === null) return fixed(ask, "not_found")
     const reservation = (isAutomated ? caps.look : caps.reserve)(record.id, record.maxClicks)
     const onReservation = (answer: Reservation) => {
       if (answer === "unavailable") return unavailable(ask)
@@ -102,7 +104,7 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     isAutomated: boolean,
   ) {
     if (decision.kind === "redirect") {
-      const location = locationOf(ask, link.record, decision)
+      const location = locationOf(link.record, decision, extraOf(ask))
       if (location === null) return fixed(ask, "not_found")
       record(ask, link.record.id, decision.outcome, visitor, isAutomated)
       const isOwn = location === link.record.url
@@ -111,6 +113,21 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     }
     record(ask, link.record.id, decision.outcome, visitor, isAutomated)
     sendPage(ask.res, decision.page === "guide" ? guide(ask, link, visitor) : page(ask, decision.page))
+  }
+
+  function visitOf(ask: Ask, { platform, os, device, browser }: Visitor): Visit {
+    const { headers } = ask.req.raw
+    return {
+      nowMs: ask.nowMs,
+      platform,
+      os,
+      device,
+      browser,
+      ip: clientAddress(ask.req),
+      language: language(headers["accept-language"] ?? ""),
+      referrer: referrer(headers.referer ?? ""),
+      query: ask.query,
+    }
   }
 
   function record(ask: Ask, linkId: string, outcome: Outcome, visitor: Visitor, automated: boolean) {
@@ -192,6 +209,8 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
 
   return serve
 }
+
+const extraOf = ({ rest, query }: Ask) => ({ path: rest, query })
 
 /** Anything but GET and HEAD. The body is not read, so the connection ends with the answer. */
 export function refuseMethod(results: Results): (req: FastifyRequest, reply: FastifyReply) => void {

@@ -1,0 +1,24 @@
+import type { Visit } from "./condition.ts"
+
+/**
+ * A visitor's place on the line from 0 to 1 for one link: the same for the same ip, os and platform, so no cookie is needed. The
+ * User-Agent itself has no part in it, so that a crawler's mark changes nothing. FNV-1a with the finaliser of MurmurHash3, since FNV's
+ * high bits alone are not even enough.
+ */
+export function shareOf(linkId: string, { ip, os, platform }: Visit): number {
+  const text = `${linkId} ${ip} ${os} ${platform}`
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
+}
+
+/** The number of the side on which `share`, from 0 up to but not including 1, falls; weights need not sum to anything. */
+export function sideOf(sides: readonly { weight: number }[], share: number): number {
+  let left = share * sides.reduce((sum, side) => sum + side.weight, 0)
+  return sides.findIndex(({ weight }) => {
+    left -= weight
+    return left < 0
+  })
+}

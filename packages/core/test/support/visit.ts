@@ -1,0 +1,13 @@
+import type { Visit } from "../../src/condition.ts"
+
+export const VISIT: Visit = {
+  nowMs: 1_000,
+  platform: "wechat",
+  os: "ios",
+  device: "phone",
+  browser: "webview",
+  language: "zh-CN",
+  referrer: "news.example.com",
+  query: "utm_source=poster&x",
+  ip: "203.0.113.7",
+}
