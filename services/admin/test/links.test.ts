@@ -59,7 +59,7 @@ t.test("a link that was given a url alone has the documented defaults", async (t
     ...{ domain: HOST, url: URL_A, title: null, externalId: null, tags: [], redirectStatus: 302 },
     ...{ startsAt: null, expiresAt: null, expiredUrl: null, maxClicks: null, hasPassword: false },
     ...{ enabled: true, forwardQuery: true, forwardPath: false, guidePlatforms: [], allowPlatforms: null },
-    ...{ rules: [], status: "active", visits: { total: 0, automated: 0 }, clicks: 0 },
+    ...{ rules: [], warnings: [], status: "active", visits: { total: 0, automated: 0 }, clicks: 0 },
   })
 })
 

@@ -34,6 +34,8 @@ const ROUTES = [
   ...["get /v1/keys", "post /v1/keys", "get /v1/keys/{id}", "patch /v1/keys/{id}", "delete /v1/keys/{id}"],
   ...["get /v1/workspaces", "post /v1/workspaces", "get /v1/workspaces/{id}", "patch /v1/workspaces/{id}"],
   "get /v1/stats/visits",
+  "post /v1/links/{id}/explain",
+  "post /v1/rules/explain",
 ]
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, path, operation })),

@@ -66,7 +66,7 @@ t.test("a link reaches Redis as it is created, changed, deleted and reused", asy
         maxClicks: 7,
       },
       ...{ forwardQuery: false, forwardPath: true },
-      ...{ guidePlatforms: new Set(["wechat"]), allowPlatforms: new Set(["wechat", "qq"]) },
+      ...{ guidePlatforms: new Set(["wechat"]), allowPlatforms: new Set(["wechat", "qq"]), rules: [] },
     },
   })
   await admin.call("PATCH", `/v1/links/${link.id}`, { enabled: true, url: "https://c.example/" })
