@@ -1,5 +1,5 @@
 import t from "tap"
-import { BROWSERS, createVisitors, DEVICES, languageOf, OS, type Visitor } from "../src/visitor.ts"
+import { BROWSERS, createVisitors, DEVICES, OS, type Visitor } from "../src/visitor.ts"
 import { isQuick } from "./support/quick.ts"
 
 const IPHONE =
@@ -145,7 +145,7 @@ t.test("an id is short, stable and tells User-Agents apart", async (t) => {
   t.equal(createVisitors(1)("").id, "47DEQpj8HBS", "the head of SHA-256 in base64url")
 })
 
-t.test("only the first 1,024 characters count", async (t) => {
+t.test("only the first 512 characters count", async (t) => {
   const visitorOf = createVisitors(10)
   const head = `${X5} ${WECHAT} `.padEnd(512, "x")
   t.equal(visitorOf(`${head} Lark/7.0`), visitorOf(head))
@@ -162,45 +162,6 @@ t.test("whatever comes, the words are from the lists and come at once", async (t
     t.ok(OS.includes(os) && DEVICES.includes(device) && BROWSERS.includes(browser), JSON.stringify(fragment))
     t.ok(
       isQuick(() => createVisitors(1)(userAgent)),
-      JSON.stringify(fragment),
-    )
-  }
-})
-
-t.test("the language is the one wanted most, as language or language-REGION", async (t) => {
-  const wanted: readonly (readonly [string | undefined, string])[] = [
-    ["zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"],
-    ["en", "en"],
-    ["en;q=0.1, fr", "fr"],
-    ["EN-us; q=0.5 , ja ;q=0.7", "ja"],
-    ["de;q=0.8,fr;q=0.8", "de"],
-    ["zh-Hans-CN;q=1, en-US;q=0.9", "zh-CN"],
-    ["zh-Hant-TW", "zh-TW"],
-    ["zh-Hant", "zh"],
-    ["zh_CN", "zh-CN"],
-    ["ZH-cn", "zh-CN"],
-    ["es-419", "es-419"],
-    ["sl-rozaj-biske", "sl"],
-    ["iw-il", "he-IL"],
-    ["*", ""],
-    ["*;q=0.5, pt-BR;q=0.3", "pt-BR"],
-    ["en;q=0", ""],
-    ["en;q=1.5, fr;q=x, it;q=0.2", "it"],
-    ["i-klingon, x-pig-latin", ""],
-    ["und", ""],
-    ["", ""],
-    [undefined, ""],
-  ]
-  for (const [header, language] of wanted) t.equal(languageOf(header), language, String(header))
-})
-
-t.test("a hostile Accept-Language neither throws nor blows up nor makes a long word", async (t) => {
-  const fragments = "a|-|,|;q=|zh-|zh;q=0.|\0|中|\uD800|aa-aaaa-|__proto__,|constructor,"
-  for (const fragment of fragments.split("|")) {
-    const header = fragment.repeat(16_384 / fragment.length)
-    t.match(languageOf(header), /^(?:[a-z]{2,3}(?:-(?:[A-Z]{2}|\d{3}))?)?$/, JSON.stringify(fragment))
-    t.ok(
-      isQuick(() => languageOf(header)),
       JSON.stringify(fragment),
     )
   }

@@ -1,6 +1,6 @@
 import { isIP } from "node:net"
 import { normalizeIP } from "@fastify/rate-limit"
-import { languageOf } from "@qiao/core/visitor.ts"
+import { languageOf } from "@qiao/core/language.ts"
 import type { FastifyRequest } from "fastify"
 import { LRUCache } from "lru-cache"
 
