@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { hostOf } from "./host.ts"
 import { normaliseTarget } from "./target.ts"
 
 /** A schema of text that Postgres, HTTP and people can hold: 1 to `max` characters, no control characters or lone surrogates. */
@@ -49,3 +50,14 @@ export const timeZone = z.string().superRefine((value, ctx) => {
     ctx.addIssue({ code: "custom", message, params: { code: "unknown_time_zone" } })
   }
 })
+
+/** A host name as visitors' browsers send it: lower case, IDNA, without port or trailing dot. */
+export const host = z
+  .string()
+  .max(253)
+  .superRefine((value, ctx) => {
+    if (hostOf(value) !== value) {
+      const message = "must be a host name in lower case (punycode), without port or trailing dot"
+      ctx.addIssue({ code: "custom", message, params: { code: "bad_host" } })
+    }
+  })

@@ -1,7 +1,6 @@
 import { z } from "zod"
 import { codeFault } from "./code.ts"
-import { targetUrl, text, time } from "./fields.ts"
-import { hostOf } from "./host.ts"
+import { host, targetUrl, text, time } from "./fields.ts"
 import { PLATFORMS } from "./platform.ts"
 import { rules } from "./rule.ts"
 
@@ -16,17 +15,6 @@ export const code = z.string().superRefine((value, ctx) => {
   const fault = codeFault(value)
   if (fault !== null) ctx.addIssue({ code: "custom", message: CODE_DETAIL[fault], params: { code: fault } })
 })
-
-/** A host name as visitors' browsers send it: lower case, IDNA, without port or trailing dot. */
-export const host = z
-  .string()
-  .max(253)
-  .superRefine((value, ctx) => {
-    if (hostOf(value) !== value) {
-      const message = "must be a host name in lower case (punycode), without port or trailing dot"
-      ctx.addIssue({ code: "custom", message, params: { code: "bad_host" } })
-    }
-  })
 
 const platforms = z
   .array(z.enum(PLATFORMS))

@@ -1,6 +1,5 @@
 import { z } from "zod"
-import { targetUrl, text, timeZone } from "./fields.ts"
-import { hostOf } from "./host.ts"
+import { host, targetUrl, text, timeZone } from "./fields.ts"
 import { isNetwork } from "./network.ts"
 import { PLATFORMS } from "./platform.ts"
 import { BROWSERS, DEVICES, OS } from "./visitor.ts"
@@ -25,14 +24,6 @@ const network = z.string().refine(isNetwork, refuse("bad_network", "must be an a
 /** RFC 3339 with any offset; becomes UTC with milliseconds. */
 const moment = z.iso.datetime({ offset: true }).transform((value) => new Date(value).toISOString())
 
-const referrer = z
-  .string()
-  .max(253)
-  .refine(
-    (value) => hostOf(value) === value,
-    refuse("bad_host", "must be a host name in lower case, without a port"),
-  )
-
 export const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const
 export type Weekday = (typeof WEEKDAYS)[number]
 
@@ -56,7 +47,7 @@ const conditions = z.strictObject({
   /** A parameter of the visitor's query; without a value its presence is enough. */
   query: anyOf(z.strictObject({ name: text(100), value: z.string().max(500).optional() })).optional(),
   /** The referring host or a subdomain of it. */
-  referrer: anyOf(referrer).optional(),
+  referrer: anyOf(host).optional(),
   after: moment.optional(),
   before: moment.optional(),
   weekday: anyOf(z.enum(WEEKDAYS)).optional(),

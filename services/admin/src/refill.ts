@@ -29,7 +29,8 @@ export async function isComplete(db: Db, redis: Redis): Promise<boolean> {
 /**
  * Fills Redis from Postgres: raises the epoch above all that Redis holds, takes the markers away, streams every record, removes what is
  * left of older epochs, and sets the markers last. Meanwhile records that are there are served, and a missing one is "unavailable".
- * False when another refill is at work, or `isNeeded`, asked once nobody else can be, says no. Throws when Redis or Postgres fails, or Redis loses data on the way: call it again.
+ * False when another refill is at work, or `isNeeded`, asked once nobody else can be, says no. Throws when Redis or Postgres fails, or
+ * Redis loses data on the way: call it again.
  */
 export async function refill(
   { db, redis, log }: RefillDeps,

@@ -1,12 +1,13 @@
 import type { Socket } from "node:net"
 import rateLimit from "@fastify/rate-limit"
+import { languageOf } from "@qiao/core/language.ts"
 import Fastify, { type ConnectionError, type FastifyInstance, type FastifyRequest } from "fastify"
 import type { Config } from "./config.ts"
 import { pageLanguage } from "./pages/texts.ts"
 import { sendPage } from "./respond.ts"
 import { createServe, type RedirectDeps, refuseMethod } from "./routes/redirect.ts"
 import { wellKnownRoutes } from "./routes/well-known.ts"
-import { acceptedLanguage, clientAddress, networkOf } from "./visit.ts"
+import { clientAddress, networkOf } from "./visit.ts"
 
 export type AppDeps = Omit<RedirectDeps, "limitUnknown">
 
@@ -30,10 +31,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyIn
     onError(err)
     results.failed++
     if (reply.raw.headersSent) return void reply.raw.destroy()
-    sendPage(
-      reply.raw,
-      pages.fixed("failed", pageLanguage(acceptedLanguage(req.headers["accept-language"] ?? ""))),
-    )
+    sendPage(reply.raw, pages.fixed("failed", pageLanguage(languageOf(req.headers["accept-language"]))))
   })
 
   await app.register(rateLimit, { global: false })

@@ -15,8 +15,6 @@ import { watchReadiness } from "./readiness.ts"
 import { connectRedis } from "./redis.ts"
 import { createWaits } from "./waits.ts"
 
-export type Edge = Awaited<ReturnType<typeof composeEdge>>
-
 /** Where each of the edge's connections goes: one Redis, unless a test puts something in between. */
 export type RedisUrls = { records: string; clicks: string; changes: string }
 

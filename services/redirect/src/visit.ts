@@ -1,6 +1,5 @@
 import { isIP } from "node:net"
 import { normalizeIP } from "@fastify/rate-limit"
-import { languageOf } from "@qiao/core/language.ts"
 import type { FastifyRequest } from "fastify"
 import { LRUCache } from "lru-cache"
 
@@ -15,8 +14,6 @@ export function memoise<T extends NonNullable<unknown>>(
   const memo = new LRUCache<string, T>({ max: MEMO_MAX, memoMethod: answerTo })
   return (value) => (value.length > MEMO_LENGTH_MAX ? answerTo(value) : memo.memo(value))
 }
-
-export const acceptedLanguage = (header: string): string => languageOf(header)
 
 /** The client's address: what a trusted proxy said, if it is one, else the peer's. IPv4 as IPv4. */
 export function clientAddress(req: FastifyRequest): string {

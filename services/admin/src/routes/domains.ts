@@ -1,5 +1,4 @@
-import { targetUrl, text } from "@qiao/core/fields.ts"
-import { host } from "@qiao/core/link.ts"
+import { host, targetUrl, text } from "@qiao/core/fields.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
 import type { Domain } from "../db/schema.ts"

@@ -1,7 +1,6 @@
 import { codeGenerator, codeLengthFor } from "@qiao/core/code.ts"
-import { text } from "@qiao/core/fields.ts"
+import { host, text } from "@qiao/core/fields.ts"
 import {
-  host,
   LINK_DEFAULTS,
   LINK_STATUSES,
   type LinkCreate,

@@ -1,10 +1,10 @@
 import { isPrefetch } from "@qiao/core/automated.ts"
-import type { RecordedVisit } from "@qiao/core/click.ts"
 import { codeKey, parseCode } from "@qiao/core/code.ts"
 import type { Visit } from "@qiao/core/condition.ts"
 import { type Decision, decide, type Outcome, whenExhausted } from "@qiao/core/decide.ts"
 import { hostOf, referrerHost } from "@qiao/core/host.ts"
 import { domainKey, linkKey } from "@qiao/core/keys.ts"
+import { languageOf } from "@qiao/core/language.ts"
 import { locationOf, refusalOf } from "@qiao/core/location.ts"
 import type { DomainRecord } from "@qiao/core/record.ts"
 import type { Visitor } from "@qiao/core/visitor.ts"
@@ -18,7 +18,7 @@ import type { Pages } from "../pages/pages.ts"
 import { type FixedPage, pageLanguage } from "../pages/texts.ts"
 import { type PreparedLink, redirectHeaders } from "../prepare.ts"
 import { sendPage, sendRedirect, sendText } from "../respond.ts"
-import { acceptedLanguage, clientAddress, memoise, schemeOf } from "../visit.ts"
+import { clientAddress, memoise, schemeOf } from "../visit.ts"
 
 export type RedirectDeps = {
   links: RecordReader<PreparedLink>
@@ -34,6 +34,9 @@ export type RedirectDeps = {
   onError: (err: unknown) => void
 }
 
+/** What is known of a visit, worked out once for the decision and the record of it. */
+type Seen = { visit: Visit; visitor: Visitor; isAutomated: boolean }
+
 /** Seconds. Redis is back, or the load gone, within about this. */
 const RETRY_AFTER = ["Retry-After", "1"]
 
@@ -47,7 +50,7 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     const host = hostOf(header)
     return host === null ? "" : domainKey(host)
   })
-  const language = memoise(acceptedLanguage)
+  const language = memoise(languageOf)
   const referrer = memoise(referrerHost)
 
   function serve(req: FastifyRequest, reply: FastifyReply) {
@@ -81,38 +84,31 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     const { headers } = ask.req.raw
     const visitor = visitorOf(headers["user-agent"] ?? "")
     const isAutomated = visitor.automated || ask.req.raw.method === "HEAD" || isPrefetch(headers)
-    const decision = decide(record, visitOf(ask, visitor))
-    if (decision.kind === "page" || !decision.reserve || record.maxClicks === null) {
-      return conclude(ask, link, decision, visitor, isAutomated)
-    }
+    const visit = visitOf(ask, visitor)
+    const decision = decide(record, visit)
+    const finish = (final: Decision) => conclude(ask, link, final, { visit, visitor, isAutomated })
+    if (decision.kind === "page" || !decision.reserve || record.maxClicks === null) return finish(decision)
     // Before one is used up: a redirect that cannot be made must not cost one.
     if (locationOf(link.record, decision, extraOf(ask)) === null) return fixed(ask, "not_found")
     const reservation = (isAutomated ? caps.look : caps.reserve)(record.id, record.maxClicks)
     const onReservation = (answer: Reservation) => {
       if (answer === "unavailable") return unavailable(ask)
-      const final = answer === "granted" ? decision : whenExhausted(record)
-      conclude(ask, link, final, visitor, isAutomated)
+      finish(answer === "granted" ? decision : whenExhausted(record))
     }
     reservation.then(onReservation).catch((err: unknown) => fail(ask, err))
   }
 
-  function conclude(
-    ask: Ask,
-    link: PreparedLink,
-    decision: Decision,
-    visitor: Visitor,
-    isAutomated: boolean,
-  ) {
+  function conclude(ask: Ask, link: PreparedLink, decision: Decision, seen: Seen) {
     if (decision.kind === "redirect") {
       const location = locationOf(link.record, decision, extraOf(ask))
       if (location === null) return fixed(ask, "not_found")
-      record(ask, link.record.id, decision.outcome, visitor, isAutomated)
+      record(link.record.id, decision.outcome, seen)
       const isOwn = location === link.record.url
       const status = decision.outcome === "redirect" ? link.record.redirectStatus : 302
       return sendRedirect(ask.res, status, isOwn ? link.redirectHeaders : redirectHeaders(location))
     }
-    record(ask, link.record.id, decision.outcome, visitor, isAutomated)
-    sendPage(ask.res, decision.page === "guide" ? guide(ask, link, visitor) : page(ask, decision.page))
+    record(link.record.id, decision.outcome, seen)
+    sendPage(ask.res, decision.page === "guide" ? guide(ask, link, seen.visitor) : page(ask, decision.page))
   }
 
   function visitOf(ask: Ask, { platform, os, device, browser }: Visitor): Visit {
@@ -125,25 +121,15 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
       browser,
       ip: clientAddress(ask.req),
       language: language(headers["accept-language"] ?? ""),
-      referrer: referrer(headers.referer ?? ""),
+      referrer: headers.referer === undefined ? "" : referrer(headers.referer),
       query: ask.query,
     }
   }
 
-  function record(ask: Ask, linkId: string, outcome: Outcome, visitor: Visitor, automated: boolean) {
-    const { headers } = ask.req.raw
-    const visit: RecordedVisit = {
-      linkId,
-      atMs: ask.nowMs,
-      outcome,
-      automated,
-      visitor,
-      language: language(headers["accept-language"] ?? ""),
-      referrer: headers.referer === undefined ? "" : referrer(headers.referer),
-      ip: clientAddress(ask.req),
-    }
+  function record(linkId: string, outcome: Outcome, { visit, visitor, isAutomated }: Seen) {
+    const { nowMs, language, referrer, ip } = visit
     results[outcome]++
-    clicks.add(visit)
+    clicks.add({ linkId, atMs: nowMs, outcome, automated: isAutomated, visitor, language, referrer, ip })
   }
 
   function unknown(ask: Ask, name: "not_found" | "misdirected", instead: string | null) {
