@@ -1,6 +1,7 @@
 import { once } from "node:events"
 import { mkdir } from "node:fs/promises"
 import { type Crew, newCrew } from "./lib/crew.ts"
+import { keptSecret } from "./lib/files.ts"
 import { greeting } from "./lib/greeting.ts"
 import { endLeftovers, takeFolder } from "./lib/instance-lock.ts"
 import { ensureDatabase } from "./lib/local-postgres.ts"
@@ -95,6 +96,7 @@ async function serviceEnvironment(config: UpConfig, databaseUrl: string, redisUr
     ...process.env,
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
+    COOKIE_SECRET: process.env.COOKIE_SECRET || (await keptSecret(`${folder}/cookie.secret`)),
     EDGE_PORT: String(config.edgePort),
     ADMIN_PORT: String(config.adminPort),
     OPS_HOST: config.opsHost,

@@ -34,8 +34,14 @@ export const rules: Rule[] = [
   },
   {
     files: ["bench/**"],
+    except: ["bench/decide.ts"],
     never: ["packages/**", "services/**", "scripts/**"],
     because: "the bench speaks HTTP only",
+  },
+  {
+    files: ["bench/decide.ts"],
+    never: ["services/**", "scripts/**"],
+    because: "the bench of the decision needs core alone",
   },
   {
     files: ["services/*/src/routes/**"],

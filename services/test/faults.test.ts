@@ -1,7 +1,7 @@
 import t, { type Test } from "tap"
+import { seededRandom } from "../../packages/core/test/support/random.ts"
 import { startProcess } from "./support/process.ts"
 import { type Qiao, startQiao } from "./support/qiao.ts"
-import { seededRandom } from "./support/random.ts"
 import { startProxy, type TcpProxy } from "./support/tcp-proxy.ts"
 import { SAFARI, visit } from "./support/visit.ts"
 import { waitFor } from "./support/wait.ts"

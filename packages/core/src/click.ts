@@ -1,7 +1,10 @@
 import { OUTCOMES, type Outcome } from "./decide.ts"
 import type { Visitor } from "./visitor.ts"
 
-/** One visit of a known link, as the edge saw it. `referrer` is a host or "", `language` a tag or "". */
+/**
+ * One visit of a known link, as the edge saw it. `referrer` is a host, `language` a tag, `rule` the name or number of the rule that
+ * decided, `variant` the side of its split, `guideToken` what the guide page gave out or a visitor brought back; "" where there is none.
+ */
 export type RecordedVisit = {
   linkId: string
   atMs: number
@@ -11,6 +14,9 @@ export type RecordedVisit = {
   language: string
   referrer: string
   ip: string
+  rule: string
+  variant: string
+  guideToken: string
 }
 
 /** What an instance had counted when it sealed a batch; so Postgres alone can see gaps. */
@@ -33,11 +39,11 @@ export type BatchWriter = {
 }
 
 /**
- * The packed form: JSON, so that a stream can be read by eye; strings and visitors once a batch, a visit as seven small numbers
- * (25 to 45 bytes with the strings). Time is relative to the first visit.
+ * The packed form: JSON, so that a stream can be read by eye; strings and visitors once a batch, a visit as ten small numbers
+ * (30 to 50 bytes with the strings). Time is relative to the first visit.
  */
 type Packed = {
-  v: 1
+  v: 2
   i: string
   n: number
   t: number
@@ -48,7 +54,7 @@ type Packed = {
   visits: number[]
 }
 
-const FIELDS = 7
+const FIELDS = 10
 
 export function createBatchWriter(): BatchWriter {
   const strings = new Map<string, number>()
@@ -71,11 +77,14 @@ export function createBatchWriter(): BatchWriter {
         indexOf(strings, visit.language),
         indexOf(strings, visit.referrer),
         indexOf(strings, visit.ip),
+        indexOf(strings, visit.rule),
+        indexOf(strings, visit.variant),
+        indexOf(strings, visit.guideToken),
       )
     },
     seal({ instance, sequence, sealedAtMs, counters }) {
       const packed: Packed = {
-        v: 1,
+        v: 2,
         i: instance,
         n: sequence,
         t: sealedAtMs,
@@ -93,7 +102,7 @@ export function createBatchWriter(): BatchWriter {
 /** Throws on bytes that are not a sealed batch: they can never be stored, whatever is tried. */
 export function unpackBatch(sealed: string): ClickBatch {
   const packed = JSON.parse(sealed) as Partial<Packed> | null
-  if (packed === null || packed.v !== 1 || !isPacked(packed)) throw new Error("not a click batch")
+  if (packed === null || packed.v !== 2 || !isPacked(packed)) throw new Error("not a click batch")
   const visits: RecordedVisit[] = []
   for (let at = 0; at < packed.visits.length; at += FIELDS) visits.push(readVisit(packed, at))
   const [accepted, spilled, dropped] = packed.c
@@ -121,6 +130,9 @@ function readVisit(packed: Packed, at: number): RecordedVisit {
     language: string(4),
     referrer: string(5),
     ip: string(6),
+    rule: string(7),
+    variant: string(8),
+    guideToken: string(9),
   }
 }
 

@@ -1,10 +1,14 @@
-import { BlockList, isIP } from "node:net"
+import { BlockList, isIP, SocketAddress } from "node:net"
 import { type LocalTime, localTimeOf, minuteOf } from "./local-time.ts"
+import type { PlaceOf } from "./place.ts"
 import type { Platform } from "./platform.ts"
 import type { ConditionName, Conditions, When } from "./rule.ts"
 import type { Browser, Device, Os } from "./visitor.ts"
 
-/** One request for a link. `language` is a tag, `referrer` a host, `query` raw; "" where there is none. */
+/**
+ * One request for a link. `language` is a tag, `referrer` a host, `query` raw; "" where there is none. `placeOf` is asked only where a
+ * rule asks. `isUnlocked`: the link's password was given.
+ */
 export type Visit = {
   nowMs: number
   platform: Platform
@@ -15,9 +19,14 @@ export type Visit = {
   referrer: string
   query: string
   ip: string
+  placeOf: PlaceOf
+  isUnlocked: boolean
 }
 
-/** One condition, ready to compare. `holds` is asked at every visit, `actual` only to explain. */
+/**
+ * One condition, ready to compare. `holds` is asked at every visit and allocates nothing for one like the last (hence loops, not
+ * closures, below); `actual` is asked only to explain.
+ */
 export type Check = {
   condition: ConditionName
   isNegated: boolean
@@ -53,16 +62,21 @@ const COMPILERS: Compilers = {
   device: (wanted) => among(wanted, (visit) => visit.device),
   browser: (wanted) => among(wanted, (visit) => visit.browser),
   language(wanted) {
-    const tags = new Set<string>(wanted)
+    const tags = new RegExp(`^(?:${wanted.join("|")})(?:-|$)`)
     return {
-      test: ({ language }) => tags.has(language) || tags.has(language.split("-", 1)[0] ?? ""),
+      test: ({ language }) => tags.test(language),
       actual: (visit) => visit.language,
     }
   },
+  country: (wanted) => among(wanted, (visit) => visit.placeOf(visit.ip).country),
+  region: (wanted) => among(wanted, (visit) => visit.placeOf(visit.ip).region),
   ip(wanted) {
     const networks = blockListOf(wanted)
     return {
-      test: ({ ip }) => isIP(ip) !== 0 && networks.check(ip, isIP(ip) === 6 ? "ipv6" : "ipv4"),
+      test({ ip }) {
+        const address = addressOf(ip)
+        return address !== null && networks.check(address)
+      },
       actual: (visit) => visit.ip,
     }
   },
@@ -70,16 +84,22 @@ const COMPILERS: Compilers = {
     return {
       test({ query }) {
         if (query === "") return false
-        const parameters = new URLSearchParams(query)
-        return wanted.some(({ name, value }) => parameters.has(name, value))
+        const parameters = parametersOf(query)
+        for (const { name, value } of wanted) if (parameters.has(name, value)) return true
+        return false
       },
       actual: (visit) => visit.query,
     }
   },
   referrer(wanted) {
-    const isOf = (host: string, parent: string) => host === parent || host.endsWith(`.${parent}`)
+    const hosts = new Set<string>(wanted)
+    const parents = wanted.map((host) => `.${host}`)
     return {
-      test: ({ referrer }) => referrer !== "" && wanted.some((parent) => isOf(referrer, parent)),
+      test({ referrer }) {
+        if (hosts.has(referrer)) return true
+        for (const parent of parents) if (referrer.endsWith(parent)) return true
+        return false
+      },
       actual: (visit) => visit.referrer,
     }
   },
@@ -103,9 +123,11 @@ const COMPILERS: Compilers = {
     return {
       test(visit) {
         const { minute } = localTimeOf(visit.nowMs, timeZone)
-        return windows.some(({ from, to }) =>
-          from <= to ? from <= minute && minute < to : from <= minute || minute < to,
-        )
+        for (const { from, to } of windows) {
+          const isIn = from <= to ? from <= minute && minute < to : from <= minute || minute < to
+          if (isIn) return true
+        }
+        return false
       },
       actual: (visit): LocalTime => localTimeOf(visit.nowMs, timeZone),
     }
@@ -115,6 +137,32 @@ const COMPILERS: Compilers = {
 function among<T extends string>(wanted: readonly T[], read: (visit: Visit) => string): Compiled {
   const values = new Set<string>(wanted)
   return { test: (visit) => values.has(read(visit)), actual: read }
+}
+
+let lastQuery = ""
+let lastParameters = new URLSearchParams()
+
+/** Parsed once a visit, however many rules ask. */
+function parametersOf(query: string): URLSearchParams {
+  if (query !== lastQuery) {
+    lastQuery = query
+    lastParameters = new URLSearchParams(query)
+  }
+  return lastParameters
+}
+
+let lastIp = ""
+let lastAddress: SocketAddress | null = null
+
+/** Null for what is no address. Parsed once a visit, however many rules ask. */
+function addressOf(ip: string): SocketAddress | null {
+  if (ip !== lastIp) {
+    lastIp = ip
+    const family = isIP(ip)
+    lastAddress =
+      family === 0 ? null : new SocketAddress({ address: ip, family: family === 6 ? "ipv6" : "ipv4" })
+  }
+  return lastAddress
 }
 
 function isoTime(visit: Visit): string {

@@ -38,9 +38,14 @@ function unlessSet(message: string) {
 
 export const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info")
 
-/** Networks, by commas or blanks. Never `true` or a hop count: both let clients forge. */
-export const networks = z
+/** A list by commas or blanks. */
+export const words = z
   .string()
   .default("")
-  .transform((list) => list.split(/[\s,]+/).filter((entry) => entry !== ""))
-  .refine((list) => list.every(isNetwork), "must be a list of addresses and CIDR networks")
+  .transform((list) => list.split(/[\s,]+/).filter((word) => word !== ""))
+
+/** Never `true` or a hop count: both let clients forge. */
+export const networks = words.refine(
+  (list) => list.every(isNetwork),
+  "must be a list of addresses and CIDR networks",
+)

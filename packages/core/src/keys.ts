@@ -17,6 +17,11 @@ export const linkKey = (host: string, code: string): string => recordKey(`l:${ho
 
 export const domainKey = (host: string): string => recordKey(`d:${host}`)
 
+export const ruleSetKey = (id: string): string => recordKey(`s:${id}`)
+
+/** The one ban set of the instance. */
+export const BANS_KEY = recordKey("b:instance")
+
 /** The marker that says "every published record of this bucket is here". Its value is the epoch. */
 export const markerKey = (bucket: number): string => `q:{${bucket}}complete`
 
@@ -30,12 +35,15 @@ export const markerKeyOf = (recordKey: string): string =>
   `${recordKey.slice(0, recordKey.indexOf("}") + 1)}complete`
 
 /** Matches every record of every bucket, but neither markers nor counters. */
-export const RECORD_PATTERN = "q:{*}[ld]:*"
+export const RECORD_PATTERN = "q:{*}[ldsb]:*"
 
 /** How many clicks a link with `maxClicks` has given away. */
 export const capKey = (linkId: string): string => `q:{${linkId}}cap`
 
 export const clickStreamKey = (partition: number): string => `q:{clicks-${partition}}`
+
+/** What visitors reported, on its way to Postgres. */
+export const REPORTS_KEY = "q:reports"
 
 export const deadLetterKey = (partition: number): string => `q:{clicks-${partition}}dead`
 

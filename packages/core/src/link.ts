@@ -49,6 +49,7 @@ export const linkSettings = z.strictObject({
   guidePlatforms: platforms,
   allowPlatforms: platforms.nullable(),
   rules,
+  ruleSetId: text(100).nullable(),
 })
 export type LinkSettings = z.output<typeof linkSettings>
 
@@ -68,12 +69,20 @@ export const LINK_DEFAULTS: Omit<LinkSettings, "url"> = {
   guidePlatforms: [],
   allowPlatforms: null,
   rules: [],
+  ruleSetId: null,
 }
 
-export const linkCreate = linkSettings
-  .partial()
-  .required({ url: true })
-  .extend({ domain: host.optional(), code: code.optional(), reuse: z.boolean().optional() })
+/** Written only: an answer says `hasPassword`. */
+const password = text(200).nullable().optional()
+
+export const linkCreate = linkSettings.partial().required({ url: true }).extend({
+  password,
+  domain: host.optional(),
+  code: code.optional(),
+  reuse: z.boolean().optional(),
+  /** Makes the link although its domain is marked as blocked on a platform. */
+  force: z.boolean().optional(),
+})
 export type LinkCreate = z.output<typeof linkCreate>
 
 /** Refuses any value: printed QR codes live for years, so where a link is served never changes. */
@@ -83,7 +92,7 @@ const immutable = z.unknown().superRefine((_value, ctx) => {
 
 export const linkPatch = linkSettings
   .partial()
-  .extend({ domain: immutable.optional(), code: immutable.optional() })
+  .extend({ password, domain: immutable.optional(), code: immutable.optional() })
 
 /** An upsert replaces every setting; domain and code may be said again, but not changed. */
 export const linkPut = linkCreate.extend({ externalId: text(128) })
@@ -115,7 +124,10 @@ export const link = z.object({
   guidePlatforms: z.array(z.enum(PLATFORMS)),
   allowPlatforms: z.array(z.enum(PLATFORMS)).nullable(),
   rules: z.array(z.record(z.string(), z.unknown())).describe("As they were given"),
-  warnings: z.array(fieldProblem).describe("Rules that can never decide anything"),
+  ruleSetId: z.string().nullable(),
+  warnings: z
+    .array(fieldProblem)
+    .describe("Rules that can never decide, hosts that look like others, a domain that a platform blocks"),
   status: z.enum(LINK_STATUSES),
   visits: z.object({ total: z.number(), automated: z.number() }),
   clicks: z.number(),

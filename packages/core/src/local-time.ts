@@ -3,11 +3,23 @@ import { WEEKDAYS, type Weekday } from "./rule.ts"
 /** What a wall clock shows: the day of the week and the minute of the day, 0 to 1439. */
 export type LocalTime = { weekday: Weekday; minute: number }
 
-const formats = new Map<string, Intl.DateTimeFormat>()
+type Clock = { format: Intl.DateTimeFormat; second: number; time: LocalTime }
 
-/** Local time in an IANA zone, daylight saving included. */
+const clocks = new Map<string, Clock>()
+
+/** Local time in an IANA zone, daylight saving included; worked out once a second and zone. */
 export function localTimeOf(nowMs: number, timeZone: string): LocalTime {
-  const parts = formatOf(timeZone).formatToParts(nowMs)
+  const clock = clockOf(timeZone)
+  const second = Math.floor(nowMs / 1_000)
+  if (clock.second !== second) {
+    clock.time = read(clock.format, nowMs)
+    clock.second = second
+  }
+  return clock.time
+}
+
+function read(format: Intl.DateTimeFormat, nowMs: number): LocalTime {
+  const parts = format.formatToParts(nowMs)
   const part = (type: string) => parts.find((each) => each.type === type)?.value ?? ""
   const weekday = WEEKDAYS.find((day) => day === part("weekday").toLowerCase()) ?? "mon"
   return { weekday, minute: Number(part("hour")) * 60 + Number(part("minute")) }
@@ -19,12 +31,13 @@ export function minuteOf(clock: string): number {
   return Number(hour) * 60 + Number(minute)
 }
 
-function formatOf(timeZone: string): Intl.DateTimeFormat {
-  const known = formats.get(timeZone)
+function clockOf(timeZone: string): Clock {
+  const known = clocks.get(timeZone)
   if (known !== undefined) return known
   const format = new Intl.DateTimeFormat("en-US", {
     ...{ timeZone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
   })
-  formats.set(timeZone, format)
-  return format
+  const clock: Clock = { format, second: Number.NaN, time: { weekday: "mon", minute: 0 } }
+  clocks.set(timeZone, clock)
+  return clock
 }

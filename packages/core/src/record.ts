@@ -1,11 +1,12 @@
 import { type CompiledRule, compileRule } from "./decide.ts"
 import type { Platform } from "./platform.ts"
 import type { Rule } from "./rule.ts"
-
-/** Order of two values of one key: the epoch first, then the revision. */
-export type RecordVersion = { epoch: number; revision: number }
+import { decodeVersioned, encodeVersioned, type RecordVersion, type Versioned } from "./versioned.ts"
 
 export type RedirectStatus = 301 | 302 | 307 | 308
+
+/** `hash` as `hashPassword` makes it; `version` rises with every change, so that older cookies end. */
+export type LinkPassword = { hash: string; version: number }
 
 /** What the edge needs of a link. Times are epoch milliseconds. */
 export type LinkRecord = {
@@ -18,23 +19,15 @@ export type LinkRecord = {
   expiresAt: number | null
   expiredUrl: string | null
   maxClicks: number | null
+  password: LinkPassword | null
   forwardQuery: boolean
   forwardPath: boolean
   guidePlatforms: ReadonlySet<Platform>
   allowPlatforms: ReadonlySet<Platform> | null
   rules: readonly CompiledRule[]
+  /** The shared rules that are tried after its own. */
+  ruleSetId: string | null
 }
-
-/** What the edge needs of a domain. `host` is the domain's main host, under which its links are stored. */
-export type DomainRecord = {
-  host: string
-  caseSensitive: boolean
-  rootUrl: string | null
-  notFoundUrl: string | null
-}
-
-/** A stored value: `record` is null for a tombstone, which says that the key was deleted and stays deleted. */
-export type Versioned<T> = RecordVersion & { record: T | null }
 
 /** The wire form leaves out what has its default, as most links are plain ones. */
 type LinkWire = {
@@ -47,27 +40,22 @@ type LinkWire = {
   to?: number
   xu?: string
   max?: number
+  pw?: [hash: string, version: number]
   nq?: 1
   fp?: 1
   g?: Platform[]
   a?: Platform[]
   ru?: Rule[]
+  rs?: string
 }
 
-type DomainWire = { h: string; ci?: 1; r?: string; n?: string }
-
-/** `<epoch>.<revision>.<json>`: a Lua script compares the versions without parsing the rest. */
 export function encodeLink(version: RecordVersion, link: LinkRecord | null): string {
-  return encode(version, link === null ? null : linkToWire(link))
-}
-
-export function encodeDomain(version: RecordVersion, domain: DomainRecord | null): string {
-  return encode(version, domain === null ? null : domainToWire(domain))
+  return encodeVersioned(version, link && toWire(link))
 }
 
 /** Throws on a value that no version of this code wrote. */
 export function decodeLink(value: string): Versioned<LinkRecord> {
-  return decode(value, (wire: LinkWire) => ({
+  return decodeVersioned(value, (wire: LinkWire) => ({
     id: wire.i,
     url: wire.u,
     redirectStatus: wire.s ?? 302,
@@ -77,33 +65,20 @@ export function decodeLink(value: string): Versioned<LinkRecord> {
     expiresAt: wire.to ?? null,
     expiredUrl: wire.xu ?? null,
     maxClicks: wire.max ?? null,
+    password: wire.pw === undefined ? null : { hash: wire.pw[0], version: wire.pw[1] },
     forwardQuery: wire.nq === undefined,
     forwardPath: wire.fp === 1,
     guidePlatforms: wire.g === undefined ? NO_PLATFORMS : new Set(wire.g),
     allowPlatforms: wire.a === undefined ? null : new Set(wire.a),
     rules: wire.ru === undefined ? NO_RULES : wire.ru.map(compileRule),
+    ruleSetId: wire.rs ?? null,
   }))
-}
-
-/** Throws on a value that no version of this code wrote. */
-export function decodeDomain(value: string): Versioned<DomainRecord> {
-  return decode(value, (wire: DomainWire) => ({
-    host: wire.h,
-    caseSensitive: wire.ci === undefined,
-    rootUrl: wire.r ?? null,
-    notFoundUrl: wire.n ?? null,
-  }))
-}
-
-/** Throws on a value without a version. */
-export function versionOf(value: string): RecordVersion {
-  return split(value)
 }
 
 const NO_PLATFORMS: ReadonlySet<Platform> = new Set()
 const NO_RULES: readonly CompiledRule[] = []
 
-function linkToWire(link: LinkRecord): LinkWire {
+function toWire(link: LinkRecord): LinkWire {
   return {
     i: link.id,
     u: link.url,
@@ -114,40 +89,12 @@ function linkToWire(link: LinkRecord): LinkWire {
     ...(link.expiresAt !== null && { to: link.expiresAt }),
     ...(link.expiredUrl !== null && { xu: link.expiredUrl }),
     ...(link.maxClicks !== null && { max: link.maxClicks }),
+    ...(link.password !== null && { pw: [link.password.hash, link.password.version] as [string, number] }),
     ...(!link.forwardQuery && { nq: 1 as const }),
     ...(link.forwardPath && { fp: 1 as const }),
     ...(link.guidePlatforms.size > 0 && { g: [...link.guidePlatforms] }),
     ...(link.allowPlatforms !== null && { a: [...link.allowPlatforms] }),
     ...(link.rules.length > 0 && { ru: link.rules.map(({ rule }) => rule) }),
+    ...(link.ruleSetId !== null && { rs: link.ruleSetId }),
   }
-}
-
-function domainToWire(domain: DomainRecord): DomainWire {
-  return {
-    h: domain.host,
-    ...(!domain.caseSensitive && { ci: 1 as const }),
-    ...(domain.rootUrl !== null && { r: domain.rootUrl }),
-    ...(domain.notFoundUrl !== null && { n: domain.notFoundUrl }),
-  }
-}
-
-function encode({ epoch, revision }: RecordVersion, wire: object | null): string {
-  return `${epoch}.${revision}.${JSON.stringify(wire)}`
-}
-
-function decode<Wire, T>(value: string, toRecord: (wire: Wire) => T): Versioned<T> {
-  const { epoch, revision, json } = split(value)
-  const wire = JSON.parse(json) as Wire | null
-  return { epoch, revision, record: wire === null ? null : toRecord(wire) }
-}
-
-function split(value: string): RecordVersion & { json: string } {
-  const first = value.indexOf(".")
-  const second = value.indexOf(".", first + 1)
-  const epoch = Number(value.slice(0, first))
-  const revision = Number(value.slice(first + 1, second))
-  if (first < 1 || second < 0 || !Number.isSafeInteger(epoch) || !Number.isSafeInteger(revision)) {
-    throw new Error(`not a record: ${value.slice(0, 40)}`)
-  }
-  return { epoch, revision, json: value.slice(second + 1) }
 }

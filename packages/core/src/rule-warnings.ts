@@ -6,6 +6,10 @@ export function ruleWarnings(rules: readonly Rule[]): FieldProblem[] {
   return rules.flatMap((rule, number) => {
     const pointer = `/rules/${number}`
     const warnings: FieldProblem[] = []
+    if (contradictsItself(rule.when)) {
+      const detail = "its `not` leaves out whatever it names"
+      warnings.push({ pointer: `${pointer}/when/not`, code: "never_holds", detail })
+    }
     if (isEmptyWindow(rule.when)) {
       warnings.push({ pointer: `${pointer}/when`, code: "never_holds", detail: "no time is in its window" })
     }
@@ -20,6 +24,13 @@ export function ruleWarnings(rules: readonly Rule[]): FieldProblem[] {
 function isEmptyWindow({ after, before, hours }: When): boolean {
   const isOver = after !== undefined && before !== undefined && Date.parse(after) >= Date.parse(before)
   return isOver || (hours?.every(({ from, to }) => from === to) ?? false)
+}
+
+function contradictsItself({ not = {}, ...when }: When): boolean {
+  return Object.entries(not).some(([name, excluded]) => {
+    const named = when[name as keyof Conditions]
+    return named !== undefined && excluded !== undefined && isSubset(named, excluded)
+  })
 }
 
 /** Whether `earlier` holds wherever `later` does, as far as their lists of values tell. */

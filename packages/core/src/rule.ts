@@ -1,5 +1,7 @@
 import { z } from "zod"
-import { host, targetUrl, text, timeZone } from "./fields.ts"
+import { appAction, miniProgramAction } from "./app.ts"
+import { CHINA_REGIONS } from "./china-regions.ts"
+import { host, targetUrl, text, time, timeZone } from "./fields.ts"
 import { isNetwork } from "./network.ts"
 import { PLATFORMS } from "./platform.ts"
 import { BROWSERS, DEVICES, OS } from "./visitor.ts"
@@ -21,8 +23,24 @@ const language = z
 
 const network = z.string().refine(isNetwork, refuse("bad_network", "must be an address or a CIDR network"))
 
-/** RFC 3339 with any offset; becomes UTC with milliseconds. */
-const moment = z.iso.datetime({ offset: true }).transform((value) => new Date(value).toISOString())
+/** A time that is kept as JSON: UTC with milliseconds. */
+const moment = time.transform((date) => date.toISOString())
+
+/** ISO 3166-1 alpha-2; what is no country's own code (`UK`) would never hold. */
+const country = z
+  .string()
+  .refine(
+    (value) => /^[A-Z]{2}$/.test(value) && new Intl.Locale(`und-${value}`).region === value,
+    refuse("bad_country", "must be a country code such as CN"),
+  )
+
+/** ISO 3166-2. */
+const region = z
+  .string()
+  .refine(
+    (value) => /^[A-Z]{2}-[A-Z0-9]{1,3}$/.test(value) && (!value.startsWith("CN-") || value in CHINA_REGIONS),
+    refuse("bad_region", "must be a region code such as CN-GD"),
+  )
 
 export const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const
 export type Weekday = (typeof WEEKDAYS)[number]
@@ -43,6 +61,8 @@ const conditions = z.strictObject({
   device: anyOf(z.enum(DEVICES)).optional(),
   browser: anyOf(z.enum(BROWSERS)).optional(),
   language: anyOf(language).optional(),
+  country: anyOf(country).optional(),
+  region: anyOf(region).optional(),
   ip: anyOf(network).optional(),
   /** A parameter of the visitor's query; without a value its presence is enough. */
   query: anyOf(z.strictObject({ name: text(100), value: z.string().max(500).optional() })).optional(),
@@ -84,6 +104,8 @@ const action = z
     deny: z.literal(true).optional(),
     /** Weights need not sum to anything; the same visitor stays on the same side. */
     split: z.array(side).min(2).max(20).optional(),
+    app: appAction.optional(),
+    miniProgram: miniProgramAction.optional(),
   })
   .refine((value) => Object.keys(value).length === 1, refuse("one_action", "must have exactly one action"))
 export type Action = z.output<typeof action>

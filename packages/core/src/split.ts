@@ -6,12 +6,17 @@ import type { Visit } from "./condition.ts"
  * high bits alone are not even enough.
  */
 export function shareOf(linkId: string, { ip, os, platform }: Visit): number {
-  const text = `${linkId} ${ip} ${os} ${platform}`
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  let hash = mix(mix(mix(mix(0x811c9dc5, linkId), ip), os), platform)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
+}
+
+/** A text and a blank after it. */
+function mix(hash: number, text: string): number {
+  let mixed = hash
+  for (let i = 0; i < text.length; i++) mixed = Math.imul(mixed ^ text.charCodeAt(i), 0x01000193)
+  return Math.imul(mixed ^ 0x20, 0x01000193)
 }
 
 /** The number of the side on which `share`, from 0 up to but not including 1, falls; weights need not sum to anything. */

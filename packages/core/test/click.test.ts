@@ -20,6 +20,9 @@ const visits: RecordedVisit[] = [
     language: "zh-CN",
     referrer: "",
     ip: "203.0.113.7",
+    rule: "iOS to the store",
+    variant: "b",
+    guideToken: "AbCdEf01-_9",
   },
   {
     linkId: "lnk_2",
@@ -30,6 +33,9 @@ const visits: RecordedVisit[] = [
     language: "",
     referrer: "例子.com\u0000\n",
     ip: "2001:db8::1",
+    rule: "",
+    variant: "",
+    guideToken: "",
   },
 ]
 

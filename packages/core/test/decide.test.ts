@@ -1,5 +1,5 @@
 import t from "tap"
-import { type Decision, decide, whenExhausted } from "../src/decide.ts"
+import { compileRule, type Decision, decide, ruleLabel, whenBanned, whenExhausted } from "../src/decide.ts"
 import { PLATFORMS } from "../src/platform.ts"
 import type { LinkRecord } from "../src/record.ts"
 import { PLAIN_LINK } from "./support/link.ts"
@@ -39,6 +39,7 @@ t.test("each line of the decision applies when it should", async (t) => {
     ],
     [{ allowPlatforms: new Set(["qq"]) }, page("denied", "denied")],
     [{ allowPlatforms: new Set(["wechat"]) }, redirect],
+    [{ password: { hash: "", version: 1 } }, page("password", "password")],
     [{ guidePlatforms: new Set(["wechat"]) }, page("guide", "guide")],
     [{ guidePlatforms: new Set(["qq"]) }, redirect],
     [{ maxClicks: 1 }, { ...redirect, reserve: true }],
@@ -55,9 +56,11 @@ t.test("the first line that applies wins", async (t) => {
     { enabled: false },
     { expiresAt: 500 },
     { allowPlatforms: new Set() },
+    { password: { hash: "", version: 1 } },
+    { rules: [compileRule({ when: {}, then: { app: { ios: { scheme: "myapp://" } } } })] },
     { guidePlatforms: new Set(PLATFORMS) },
   ]
-  const outcomes = ["banned", "not_started", "disabled", "expired", "denied", "guide"]
+  const outcomes = ["banned", "not_started", "disabled", "expired", "denied", "password", "app", "guide"]
   for (const [i, outcome] of outcomes.entries()) {
     const decision = decide(Object.assign({}, link, ...all.slice(i)), VISIT)
     t.equal(decision.outcome, outcome)
@@ -67,4 +70,23 @@ t.test("the first line that applies wins", async (t) => {
 t.test("an exhausted link goes to its expiredUrl, else it is gone", async (t) => {
   t.same(whenExhausted(link), page("exhausted", "gone"))
   t.match(whenExhausted({ ...link, expiredUrl: "https://a/" }), { kind: "redirect", outcome: "fallback" })
+})
+
+t.test("a password that was given is asked for no more", async (t) => {
+  const locked = { ...link, password: { hash: "", version: 1 } }
+  t.same(decide(locked, { ...VISIT, isUnlocked: true }), redirect)
+})
+
+t.test("statistics call a rule by its name, else by its number from 1", async (t) => {
+  const ruled = {
+    ...link,
+    rules: [
+      { when: { os: ["ios" as const] }, then: { deny: true as const } },
+      { name: "rest", when: {}, then: { guide: true as const } },
+    ].map(compileRule),
+  }
+  t.equal(ruleLabel(ruled, decide(ruled, VISIT)), "#1")
+  t.equal(ruleLabel(ruled, decide(ruled, { ...VISIT, os: "android" })), "rest")
+  t.equal(ruleLabel(link, decide(link, VISIT)), "")
+  t.match(whenBanned(decide(ruled, VISIT)), { outcome: "banned", page: "banned", rule: 0 })
 })

@@ -1,13 +1,12 @@
 import t from "tap"
+import { decodeBanSet, encodeBanSet } from "../src/ban-set.ts"
+import { compileRule } from "../src/decide.ts"
+import { type DomainRecord, decodeDomain, encodeDomain } from "../src/domain-record.ts"
 import { BUCKETS, domainKey, linkKey, markerKey, markerKeyOf } from "../src/keys.ts"
-import {
-  decodeDomain,
-  decodeLink,
-  encodeDomain,
-  encodeLink,
-  type LinkRecord,
-  versionOf,
-} from "../src/record.ts"
+import { decodeLink, encodeLink, type LinkRecord } from "../src/record.ts"
+import { decodeRuleSet, encodeRuleSet } from "../src/rule-set-record.ts"
+import { versionOf } from "../src/versioned.ts"
+import { PLAIN_DOMAIN } from "./support/domain.ts"
 import { PLAIN_LINK } from "./support/link.ts"
 
 const version = { epoch: 3, revision: 41 }
@@ -23,10 +22,12 @@ const full: LinkRecord = {
   expiresAt: 2,
   expiredUrl: "https://example.com/over",
   maxClicks: 5,
+  password: { hash: "$scrypt$x", version: 3 },
   forwardQuery: false,
   forwardPath: true,
   guidePlatforms: new Set(["wechat", "qq"]),
   allowPlatforms: new Set(["douyin"]),
+  ruleSetId: "rls_1",
 }
 
 t.test("a link comes back as it was written", async (t) => {
@@ -35,11 +36,40 @@ t.test("a link comes back as it was written", async (t) => {
 })
 
 t.test("a domain comes back as it was written", async (t) => {
-  const domain = { host: "s.example.com", caseSensitive: true, rootUrl: null, notFoundUrl: null }
-  const other = { host: "s", caseSensitive: false, rootUrl: "https://a/", notFoundUrl: "https://b/" }
-  for (const record of [domain, other, null]) {
+  const full: DomainRecord = {
+    host: "s",
+    workspaceId: "wsp_1",
+    caseSensitive: false,
+    rootUrl: "https://a/",
+    notFoundUrl: "https://b/",
+    expiredUrl: "https://c/",
+    files: new Map([["MP_verify_x.txt", Buffer.from([0, 255, 13, 10, 0xe6])]]),
+    appleAppSiteAssociation: '{"applinks":{}}',
+    assetLinks: "[]",
+    robotsTxt: "User-agent: *\n",
+    brand: { name: "桥", colour: "#0b5cad" },
+    wechatSignatureUrl: "https://sign.example.com/",
+  }
+  for (const record of [PLAIN_DOMAIN, full, null]) {
     t.same(decodeDomain(encodeDomain(version, record)), { ...version, record })
   }
+})
+
+t.test("a rule set and the ban set come back as they were written", async (t) => {
+  const rule = { when: { os: ["ios" as const] }, then: { deny: true as const } }
+  const { record, ...read } = decodeRuleSet(encodeRuleSet(version, { rules: [compileRule(rule)] }))
+  t.same(read, version)
+  t.same(
+    record?.rules.map((compiled) => compiled.rule),
+    [rule],
+  )
+  t.equal(decodeRuleSet(encodeRuleSet(version, null)).record, null)
+  const bans = {
+    hosts: new Set(["a.example"]),
+    domains: new Set(["s.example"]),
+    workspaces: new Set(["wsp_1"]),
+  }
+  t.same(decodeBanSet(encodeBanSet(version, bans)), { ...version, record: bans })
 })
 
 t.test("a plain link takes little more than its url", async (t) => {

@@ -113,6 +113,7 @@ t.test("explain shows every line that was tried, and ends at the one that decide
       ["enabled", false],
       ["expiresAt", false],
       ["allowPlatforms", false],
+      ["password", false],
       ["rules", true],
     ],
   )
@@ -147,6 +148,8 @@ t.test("rules that can never decide are warned of, and others are not", async (t
   t.same(warned({ not: { os: ["ios"] } }, { not: { os: ["ios", "android"] } }), ["/rules/1 shadowed"])
   t.same(warned({ not: { os: ["ios", "android"] } }, { not: { os: ["ios"] } }), [])
   t.same(warned({ weekday: ["mon"], timeZone: "UTC" }, { weekday: ["mon"], timeZone: "Asia/Shanghai" }), [])
+  t.same(warned({ os: ["ios"], not: { os: ["ios", "android"] } }), ["/rules/0/when/not never_holds"])
+  t.same(warned({ os: ["ios", "android"], not: { os: ["ios"] } }), [])
   t.same(warned({ after: "2026-02-01T00:00:00.000Z", before: "2026-01-01T00:00:00.000Z" }), [
     "/rules/0/when never_holds",
   ])

@@ -6,16 +6,22 @@ import { auth } from "./plugins/auth.ts"
 import { db } from "./plugins/db.ts"
 import { metrics } from "./plugins/metrics.ts"
 import { openapi } from "./plugins/openapi.ts"
+import { passwords } from "./plugins/passwords.ts"
+import { places } from "./plugins/places.ts"
 import { problems, refuseUnparsable, sendProblem, toProblem } from "./plugins/problems.ts"
 import { published } from "./plugins/published.ts"
 import { rateLimit } from "./plugins/rate-limit.ts"
 import { redis } from "./plugins/redis.ts"
+import { safety } from "./plugins/safety.ts"
 import { validation } from "./plugins/validation.ts"
 import { Problem } from "./problem.ts"
+import { banRoutes } from "./routes/bans.ts"
 import { domainRoutes } from "./routes/domains.ts"
 import { explainRoutes } from "./routes/explain.ts"
 import { keyRoutes } from "./routes/keys.ts"
 import { linkRoutes } from "./routes/links.ts"
+import { reportRoutes } from "./routes/reports.ts"
+import { ruleSetRoutes } from "./routes/rule-sets.ts"
 import { statsRoutes } from "./routes/stats.ts"
 import { tagRoutes } from "./routes/tags.ts"
 import { workspaceRoutes } from "./routes/workspaces.ts"
@@ -32,6 +38,8 @@ export async function buildApp(
     loggerInstance: log,
     genReqId: () => `req_${nanoid()}`,
     bodyLimit: BODY_MAX_BYTES,
+    // A blocklist of millions takes longer to load than the 10 s that a plugin has by default.
+    pluginTimeout: 0,
     routerOptions: { maxParamLength: 2_000 },
     frameworkErrors: (err, req, reply) => sendProblem(req, reply, toProblem(err)),
     trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
@@ -58,15 +66,29 @@ export async function buildApp(
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (req) => {
     throw new Problem(404, "no_such_route", `There is no ${req.method} on this path.`)
   })
+  await app.register(safety, {
+    appSchemes: config.APP_SCHEMES,
+    allowPrivate: config.ALLOW_PRIVATE_TARGETS,
+    shortenersFile: config.SHORTENERS_FILE ?? null,
+    blocklistFiles: config.BLOCKLIST_FILES,
+    blocklistExcept: config.BLOCKLIST_EXCEPT,
+    blocklistEntriesMax: config.BLOCKLIST_ENTRIES_MAX,
+    reloadMs: config.BLOCKLIST_RELOAD_MS,
+  })
+  await app.register(passwords)
+  await app.register(places, { databases: config.GEO_DATABASES })
   await app.register(openapi)
   await app.register(
     async (v1) => {
       await v1.register(linkRoutes, { expectedLinks: config.EXPECTED_LINKS })
       await v1.register(explainRoutes)
+      await v1.register(ruleSetRoutes)
       await v1.register(tagRoutes)
       await v1.register(domainRoutes)
       await v1.register(keyRoutes)
       await v1.register(workspaceRoutes)
+      await v1.register(banRoutes, { bansMax: config.BANS_MAX })
+      await v1.register(reportRoutes)
       await v1.register(statsRoutes)
     },
     { prefix: "/v1" },

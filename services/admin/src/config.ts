@@ -1,4 +1,5 @@
-import { count, logLevel, networks, parseEnv, port, postgresUrl, redisUrl } from "@qiao/core/env.ts"
+import { count, logLevel, networks, parseEnv, port, postgresUrl, redisUrl, words } from "@qiao/core/env.ts"
+import { hostOf } from "@qiao/core/host.ts"
 import { z } from "zod"
 
 const schema = z.object({
@@ -6,6 +7,8 @@ const schema = z.object({
   REDIS_URL: redisUrl,
   LOG_LEVEL: logLevel,
   OPS_HOST: z.string().default("127.0.0.1"),
+  /** City databases in MaxMind's format, instead of those that come with Qiao. */
+  GEO_DATABASES: words,
 
   ADMIN_HOST: z.string().default("127.0.0.1"),
   ADMIN_PORT: port(8081),
@@ -21,6 +24,29 @@ const schema = z.object({
   EXPECTED_LINKS: count(10_000_000),
   /** How long a write waits for its publication before it answers all the same. */
   PUBLISH_WAIT_MS: count(250, 0),
+  /** Whether links may lead to private addresses and names: for development. */
+  ALLOW_PRIVATE_TARGETS: z.stringbool().default(false),
+  /** Schemes of apps that rules may lead to, besides the well-known ones. */
+  APP_SCHEMES: words.refine(
+    (list) => list.every((scheme) => /^[a-z][a-z0-9+.-]*$/.test(scheme)),
+    "must be a list of schemes in lower case, such as myapp",
+  ),
+  /** Hosts that count as link shorteners, or with `!` before them do not, besides the known ones. */
+  SHORTENERS_FILE: z.string().optional(),
+  /** Feeds of hosts and urls that no link may lead to. */
+  BLOCKLIST_FILES: words,
+  /** Hosts that no feed blocks. */
+  BLOCKLIST_EXCEPT: words.refine(
+    (list) => list.every((host) => hostOf(host) === host),
+    "must be a list of hosts in lower case (punycode)",
+  ),
+  /** Entries of all feeds together, 8 bytes each for as many as there are. */
+  BLOCKLIST_ENTRIES_MAX: count(20_000_000),
+  /** How often these files are looked at; one that changed is read once it is found unchanged the next time. */
+  BLOCKLIST_RELOAD_MS: count(60_000),
+
+  /** How many hosts, domains and workspaces may be banned at once: every edge holds them all. */
+  BANS_MAX: count(10_000),
 
   PUBLISHER_OPS_PORT: port(9082),
   PUBLISH_BATCH_MAX: count(500),

@@ -1,4 +1,5 @@
-import type { ClickBatch } from "@qiao/core/click.ts"
+import type { ClickBatch, RecordedVisit } from "@qiao/core/click.ts"
+import { type GuideTokenTimes, guideTokensOf } from "./guide-tokens.ts"
 import type { Dimension } from "./repositories/stats.ts"
 import type { VisitRow } from "./repositories/visits.ts"
 
@@ -6,6 +7,9 @@ import type { VisitRow } from "./repositories/visits.ts"
 export const BUCKET_MS = 900_000
 /** The longest a visit waits for its batch to be sealed; an older time is an edge's clock gone wrong. */
 const UNSEALED_MAX_MS = 3_600_000
+
+/** No name of a rule or of a split's side is longer. */
+const NAME_LENGTH_MAX = 100
 
 type Counts = { visits: number; clicks: number }
 export type LinkCounts = Counts & { linkId: string; automated: number }
@@ -43,13 +47,14 @@ export type Counted = {
   links: LinkCounts[]
   rollups: RollupCounts[]
   instances: InstanceCounts[]
+  guideTokens: GuideTokenTimes[]
 }
 
 /** What a delivery adds to Postgres; every list in the order of its key. */
 export function countVisits({ delivered, fresh, expired, workspaces, nowMs }: Delivery): Counted {
   const rows = fresh.flatMap((batch) =>
     batch.visits.map((visit) => ({
-      visit,
+      visit: withShortNames(visit),
       atMs: clamp(visit.atMs, batch.sealedAtMs - UNSEALED_MAX_MS, Math.min(batch.sealedAtMs, nowMs)),
       workspaceId: workspaces.get(visit.linkId) ?? null,
     })),
@@ -69,7 +74,14 @@ export function countVisits({ delivered, fresh, expired, workspaces, nowMs }: De
     links: inKeyOrder(links),
     rollups: inKeyOrder(rollups),
     instances: inKeyOrder(countInstances(delivered, fresh, expired, nowMs)),
+    guideTokens: guideTokensOf(rows),
   }
+}
+
+function withShortNames(visit: RecordedVisit): RecordedVisit {
+  const { rule, variant } = visit
+  if (rule.length <= NAME_LENGTH_MAX && variant.length <= NAME_LENGTH_MAX) return visit
+  return { ...visit, rule: rule.slice(0, NAME_LENGTH_MAX), variant: variant.slice(0, NAME_LENGTH_MAX) }
 }
 
 function addToLink(links: Map<string, LinkCounts>, { visit }: VisitRow): void {

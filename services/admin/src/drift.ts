@@ -1,15 +1,10 @@
 import { CHANGES_CHANNEL } from "@qiao/core/keys.ts"
-import { versionOf } from "@qiao/core/record.ts"
+import { versionOf } from "@qiao/core/versioned.ts"
 import type { Redis } from "ioredis"
 import type { Db } from "./db/connect.ts"
 import { scanRecords } from "./refill.ts"
-import {
-  knownKeys,
-  type PublishableRecord,
-  readEpoch,
-  republish,
-  streamRecords,
-} from "./repositories/publications.ts"
+import { knownKeys, readEpoch, republish } from "./repositories/publications.ts"
+import { type PublishableRecord, streamRecords } from "./repositories/publishable.ts"
 
 /** Keys for which Redis differs from Postgres. A change on its way shows as missing or stale until it arrives. */
 export type Drift = {

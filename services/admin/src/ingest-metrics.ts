@@ -1,24 +1,25 @@
-import { clickStreamKey, deadLetterKey } from "@qiao/core/keys.ts"
+import { clickStreamKey, deadLetterKey, REPORTS_KEY } from "@qiao/core/keys.ts"
 import type { Redis } from "ioredis"
 import { Counter, Gauge, type Registry } from "prom-client"
 import type { IngestMetrics } from "./ingesting.ts"
+import type { ReportMetrics } from "./reporting.ts"
 
-const HELP: Record<Exclude<keyof IngestMetrics, "owned">, string> = {
+type Metrics = IngestMetrics & ReportMetrics
+
+const HELP: Record<Exclude<keyof Metrics, "owned">, string> = {
   visits: "Visits stored",
   batches: "Batches handled, duplicates and expired ones included",
   duplicateBatches: "Copies of batches that were stored already",
   expiredVisits: "Visits that came after the horizon",
   deadLettered: "Batches that can never be stored",
   failures: "Times a partition was given up and taken again",
+  reports: "Visitors' reports stored",
+  reportsDropped: "Entries that are no reports",
+  reportFailures: "Times reading or storing reports failed",
 }
 
 /** What this ingest did, and how much waits in the streams. */
-export function ingestMetrics(
-  registry: Registry,
-  redis: Redis,
-  partitions: number,
-  counts: IngestMetrics,
-): void {
+export function ingestMetrics(registry: Registry, redis: Redis, partitions: number, counts: Metrics): void {
   const registers = [registry]
   for (const [field, help] of Object.entries(HELP)) {
     const name = `qiao_ingest_${field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`
@@ -28,7 +29,7 @@ export function ingestMetrics(
       registers,
       collect() {
         this.reset()
-        this.inc(counts[field as keyof IngestMetrics])
+        this.inc(counts[field as keyof Metrics])
       },
     })
   }
@@ -38,6 +39,15 @@ export function ingestMetrics(
     registers,
     collect() {
       this.set(counts.owned)
+    },
+  })
+  new Gauge({
+    name: "qiao_ingest_backlog_reports",
+    help: "Reports that wait in their stream",
+    registers,
+    async collect() {
+      const length = await redis.xlen(REPORTS_KEY).catch(() => null)
+      if (length !== null) this.set(length)
     },
   })
   backlog("qiao_ingest_backlog_batches", "Batches that wait in a stream", clickStreamKey)

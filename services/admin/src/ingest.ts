@@ -2,24 +2,19 @@ import { startOps } from "@qiao/core/ops.ts"
 import { runProcess } from "@qiao/core/process.ts"
 import { collectDefaultMetrics, Registry } from "prom-client"
 import { parseConfig } from "./config.ts"
+import { connectDb } from "./db/connect.ts"
 import { ingestMetrics } from "./ingest-metrics.ts"
-import { type IngestDeps, runPartition } from "./ingesting.ts"
+import { type IngestDeps, noIngestMetrics, runPartition } from "./ingesting.ts"
 import { createLog } from "./log.ts"
 import { connectRedis } from "./redis.ts"
+import { noReportMetrics, runReporting } from "./reporting.ts"
 
 await runProcess(async () => {
   const config = parseConfig(process.env)
   const log = createLog("ingest", config.LOG_LEVEL)
   const redis = connectRedis(config.REDIS_URL, log, { name: "ingest", commandTimeout: 1_000 })
-  const metrics = {
-    visits: 0,
-    batches: 0,
-    duplicateBatches: 0,
-    expiredVisits: 0,
-    deadLettered: 0,
-    failures: 0,
-    owned: 0,
-  }
+  const db = connectDb(config.DATABASE_URL, 1, (err) => log.warn({ err: err.message }, "connection"))
+  const metrics = { ...noIngestMetrics(), ...noReportMetrics() }
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   ingestMetrics(registry, redis, config.CLICK_PARTITIONS, metrics)
@@ -33,9 +28,12 @@ await runProcess(async () => {
     metrics,
   }
   const stopping = new AbortController()
-  const running = Array.from({ length: config.CLICK_PARTITIONS }, (_, partition) =>
-    runPartition(deps, partition, stopping.signal),
-  )
+  const running = [
+    ...Array.from({ length: config.CLICK_PARTITIONS }, (_, partition) =>
+      runPartition(deps, partition, stopping.signal),
+    ),
+    runReporting({ ...deps, db, metrics }, stopping.signal),
+  ]
   const ops = await startOps({
     host: config.OPS_HOST,
     port: config.INGEST_OPS_PORT,
@@ -47,6 +45,7 @@ await runProcess(async () => {
     stopping.abort()
     await Promise.all(running)
     redis.disconnect()
+    await db.destroy()
     await ops.close()
   }
 })

@@ -30,6 +30,16 @@ export type IngestMetrics = {
   owned: number
 }
 
+export const noIngestMetrics = (): IngestMetrics => ({
+  visits: 0,
+  batches: 0,
+  duplicateBatches: 0,
+  expiredVisits: 0,
+  deadLettered: 0,
+  failures: 0,
+  owned: 0,
+})
+
 export type IngestDeps = {
   databaseUrl: string
   redisUrl: string
@@ -152,11 +162,11 @@ async function storeOrBisect(
 }
 
 /**
- * Data that Postgres refuses whoever asks: SQLSTATE classes 22 (data) and 23 (constraints). An outage never counts, nor does a missing
- * partition, which names no constraint: it is made at the next try.
+ * Data that Postgres refuses whoever asks: SQLSTATE classes 22 (data), 23 (constraints) and 54 (limits, as that of a key's length). An
+ * outage never counts, nor does a missing partition, which names no constraint: it is made at the next try.
  */
 function isPoison(err: unknown): err is pg.DatabaseError {
-  if (!(err instanceof pg.DatabaseError) || !/^2[23]/.test(err.code ?? "")) return false
+  if (!(err instanceof pg.DatabaseError) || !/^(2[23]|54)/.test(err.code ?? "")) return false
   return err.code !== "23514" || err.constraint !== undefined
 }
 

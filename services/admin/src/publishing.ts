@@ -6,6 +6,7 @@ import type { Db } from "./db/connect.ts"
 import { putRecords } from "./redis-records.ts"
 import { isComplete, refill } from "./refill.ts"
 import * as publications from "./repositories/publications.ts"
+import { readRecords } from "./repositories/publishable.ts"
 
 /*
  * Brings what changed in Postgres into Redis.
@@ -69,7 +70,7 @@ export async function publishDue({ db, redis, batchMax, metrics }: PublisherDeps
     const keys = await publications.claimDue(trx, batchMax)
     if (keys.length === 0) return 0
     const epoch = await publications.readEpoch(trx)
-    const records = await publications.readRecords(trx, epoch, keys)
+    const records = await readRecords(trx, epoch, keys)
     const results = await putRecords(redis, epoch, records)
     const newer = results.find((result) => result.kind === "newer")
     // Either a refill began meanwhile, or Postgres has gone back (a backup, a replica that took over): as the rows are locked, nobody

@@ -1,9 +1,9 @@
 import { CHANGES_CHANNEL } from "@qiao/core/keys.ts"
-import { type RecordVersion, versionOf } from "@qiao/core/record.ts"
+import { type RecordVersion, versionOf } from "@qiao/core/versioned.ts"
 import type { ClientContext, Redis, Result } from "ioredis"
 import type { Logger } from "pino"
 import { connectRedis } from "./redis.ts"
-import type { PublishableRecord } from "./repositories/publications.ts"
+import type { PublishableRecord } from "./repositories/publishable.ts"
 
 /** Writes a record unless Redis holds a newer one, and tells the edges, in one step. Answers "" or the newer value's version. */
 const PUT_LUA = `

@@ -4,13 +4,8 @@ import { sql } from "kysely"
 import type { Logger } from "pino"
 import type { Db } from "./db/connect.ts"
 import { putRecords } from "./redis-records.ts"
-import {
-  markPublished,
-  outrunEpoch,
-  raiseEpoch,
-  readEpoch,
-  streamRecords,
-} from "./repositories/publications.ts"
+import { markPublished, outrunEpoch, raiseEpoch, readEpoch } from "./repositories/publications.ts"
+import { streamRecords } from "./repositories/publishable.ts"
 
 /** One refill at a time over all publishers. */
 const REFILL_LOCK = 7_101

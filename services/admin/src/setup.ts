@@ -23,15 +23,7 @@ export async function setUp(db: Db, options: SetupOptions): Promise<SetupResult>
     const workspaceId = workspace.id
     const domain = (await listDomains(trx, workspaceId, FIRST)).data[0]
     if (domain === undefined) {
-      const urls = { rootUrl: null, notFoundUrl: null }
-      await createDomain(trx, newId("dom"), {
-        workspaceId,
-        host,
-        aliases,
-        origin,
-        caseSensitive: true,
-        ...urls,
-      })
+      await createDomain(trx, newId("dom"), { workspaceId, host, aliases, origin, caseSensitive: true })
     } else if (domain.host === host && domain.origin !== origin) {
       await updateDomain(trx, domain, { origin })
     }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import type { FastifyReply, FastifyRequest } from "fastify"
 import type { Db, Trx } from "./db/connect.ts"
 import { isCollision } from "./db/constraints.ts"
+import { SALT_SIZE_BYTES } from "./passwords.ts"
 import { invalidField, Problem } from "./problem.ts"
 import {
   type Answer,
@@ -32,7 +33,7 @@ export async function write(
   reply: FastifyReply,
   run: (trx: Trx) => Promise<Written>,
 ): Promise<never> {
-  const attempt = attemptOf(req)
+  const attempt = await attemptOf(req)
   let published = Promise.resolve(true)
   const answer = await inTransaction(req.server.db, async (trx) => {
     if (attempt !== null && !(await beginAttempt(trx, attempt))) return repeat(trx, attempt)
@@ -87,20 +88,29 @@ async function repeat(trx: Trx, attempt: Attempt): Promise<Answer> {
   throw new Problem(422, "idempotency_key_reused", "This Idempotency-Key was used for another request.")
 }
 
-function attemptOf(req: FastifyRequest): Attempt | null {
+async function attemptOf(req: FastifyRequest): Promise<Attempt | null> {
   const key = req.headers["idempotency-key"]
   if (key === undefined) return null
   if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     const detail = "must be 1 to 255 visible ASCII characters"
     throw invalidField("/idempotency-key", "invalid_format", detail, "header")
   }
-  const request = JSON.stringify([req.params, req.body])
-  return {
-    workspaceId: req.caller.workspaceId,
-    route: `${req.method} ${req.routeOptions.url}`,
-    key,
-    requestHash: createHash("sha256").update(request).digest(),
-  }
+  const { workspaceId } = req.caller
+  const route = `${req.method} ${req.routeOptions.url}`
+  const salt = sha256(JSON.stringify([workspaceId, route, key])).subarray(0, SALT_SIZE_BYTES)
+  const request = JSON.stringify([req.params, await withoutPassword(req, salt)])
+  return { workspaceId, route, key, requestHash: sha256(request) }
+}
+
+/** The body with a hash for its password: the request's own hash is kept for a day, and quick to try passwords against. */
+async function withoutPassword({ body, server }: FastifyRequest, salt: Buffer): Promise<unknown> {
+  if (typeof body !== "object" || body === null || !("password" in body)) return body
+  if (typeof body.password !== "string") return body
+  return { ...body, password: await server.hashPassword(body.password, salt) }
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest()
 }
 
 function toAnswer({ status, body, headers = {} }: Written): Answer {

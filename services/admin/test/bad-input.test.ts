@@ -18,7 +18,16 @@ const before = await contents()
 
 /** Every row of every table that an API call could have written. */
 async function contents() {
-  const tables = ["workspaces", "domains", "api_keys", "tags", "links", "link_tags", "publications"]
+  const tables = [
+    "workspaces",
+    "domains",
+    "api_keys",
+    "tags",
+    "rule_sets",
+    "links",
+    "link_tags",
+    "publications",
+  ]
   const rows = await Promise.all(
     [...tables, "idempotency_keys"].map((table) =>
       sql`select * from ${sql.table(table)} as t order by t::text`.execute(db),
@@ -91,6 +100,9 @@ test("every wrong type is named where it is", async (t) => {
     code: 5,
     domain: 5,
     reuse: "true",
+    force: 1,
+    password: 5,
+    ruleSetId: 7,
   }
   const problem = expectProblem(t, await call("POST", "/v1/links", wrong), 422, "invalid_input")
   const pointers = new Set(problem.errors?.map(({ pointer }) => pointer))
@@ -101,6 +113,7 @@ test("every wrong type is named where it is", async (t) => {
   t.same([...pointers].sort(), expected.sort())
   const patched = expectProblem(t, await call("PATCH", `/v1/links/${link.id}`, wrong), 422, "invalid_input")
   t.equal(patched.errors?.length, problem.errors?.length)
+  t.ok(faults(patched).includes("/force unknown_field"), "only a new link can be forced")
 })
 
 test("several faults at once are all named, with JSON pointers", async (t) => {
@@ -136,6 +149,7 @@ test("unknown fields are refused, at every depth and by every route", async (t) 
     ["PATCH", `/v1/links/${link.id}`, {}],
     ["PUT", "/v1/links", { externalId: "kept", url: URL_A }],
     ["POST", "/v1/tags", { name: "tag" }],
+    ["POST", "/v1/rule-sets", { name: "set", rules: [] }],
     ["POST", "/v1/domains", { host: "new.example.com" }],
     ["POST", "/v1/keys", { name: "key", scopes: ["links:read"] }],
     ["POST", "/v1/workspaces", { name: "workspace" }],
@@ -207,7 +221,16 @@ test("a NUL byte or a lone surrogate is refused in every text of every body", as
       ["POST", "/v1/links", { url: URL_A, startsAt: bad }, "/startsAt"],
       ["PUT", "/v1/links", { url: URL_A, externalId: bad }, "/externalId"],
       ["PATCH", `/v1/links/${link.id}`, { title: bad }, "/title"],
+      ["POST", "/v1/links", { url: URL_A, ruleSetId: bad }, "/ruleSetId"],
+      ["POST", "/v1/links", { url: URL_A, password: bad }, "/password"],
       ["POST", "/v1/tags", { name: bad }, "/name"],
+      ["POST", "/v1/rule-sets", { name: bad, rules: [] }, "/name"],
+      [
+        "POST",
+        "/v1/rule-sets",
+        { name: "ok", rules: [{ name: bad, when: {}, then: { guide: true } }] },
+        "/rules/0/name",
+      ],
       ["POST", "/v1/workspaces", { name: bad }, "/name"],
       ["POST", "/v1/workspaces", { name: "ok", timeZone: bad }, "/timeZone"],
       ["POST", "/v1/domains", { host: bad }, "/host"],
@@ -232,14 +255,24 @@ test("a NUL byte or a lone surrogate is refused in every text of every body", as
 })
 
 test("a NUL byte in a path or a query is refused, whatever the route", async (t) => {
-  for (const resource of ["links", "tags", "domains", "keys", "workspaces"]) {
+  for (const resource of ["links", "rule-sets", "tags", "domains", "keys", "workspaces"]) {
     const path = `/v1/${resource}/a%00b`
     await refused(t, "GET", path, undefined, [422, "invalid_input", "/id bad_character"])
     if (resource !== "workspaces") await refused(t, "DELETE", path, undefined, [422, "invalid_input"])
     await refused(t, "PATCH", path, { name: "x" }, [422, "invalid_input"])
   }
   await refused(t, "GET", "/v1/links/ext_%00", undefined, [422, "invalid_input", "/id bad_character"])
-  for (const name of ["search", "tag", "domain", "status", "platform", "sort", "limit", "cursor"]) {
+  for (const name of [
+    "search",
+    "tag",
+    "domain",
+    "ruleSet",
+    "status",
+    "platform",
+    "sort",
+    "limit",
+    "cursor",
+  ]) {
     const answer = await call("GET", `/v1/links?${name}=a%00b`)
     t.equal(answer.status, 422, name)
     t.match(answer.body, { errors: [{ in: "query", pointer: `/${name}` }] })
@@ -364,7 +397,7 @@ test("a cursor that was tampered with is refused", async (t) => {
       await refused(t, "GET", path, undefined, [422, "invalid_input", "/cursor invalid_cursor"])
     }
   }
-  for (const resource of ["tags", "domains", "keys", "workspaces"]) {
+  for (const resource of ["rule-sets", "tags", "domains", "keys", "workspaces"]) {
     const path = `/v1/${resource}?cursor=${encode(["id", "x", id])}`
     await refused(t, "GET", path, undefined, [422, "invalid_input"])
   }
@@ -390,11 +423,13 @@ test("unknown, doubled and senseless query parameters are refused", async (t) =>
     "platform=netscape",
     "domain=A",
     "tag=",
+    "ruleSet=",
   ]) {
     const problem = expectProblem(t, await call("GET", `/v1/links?${query}`), 422, "invalid_input")
     t.match(problem.errors, [{ in: "query", pointer: `/${query.split("=")[0]}` }], query)
   }
   for (const path of [
+    "/v1/rule-sets?x=1",
     "/v1/tags?x=1",
     "/v1/domains?x=1",
     "/v1/keys?x=1",

@@ -28,7 +28,9 @@ t.test("a domain has documented defaults and reads as it was made", async (t) =>
       aliases: [],
       origin: "https://go.example.com",
     },
-    ...{ caseSensitive: true, rootUrl: null, notFoundUrl: null, version: 1 },
+    ...{ caseSensitive: true, rootUrl: null, notFoundUrl: null, expiredUrl: null, version: 1 },
+    ...{ files: [], appleAppSiteAssociation: null, assetLinks: null, robotsTxt: null },
+    ...{ platformStatus: {}, warnings: [] },
   })
   t.same((await call("GET", `/v1/domains/${id}`)).body, made.body)
 })
@@ -103,7 +105,9 @@ t.test("links made by an alias belong to the main host", async (t) => {
 t.test("a workspace's admin changes its domain's urls, but only the operator its hosts", async (t) => {
   const { id } = (await call<Domain>("POST", "/v1/domains", { host: "own.example.com" })).body
   const path = `/v1/domains/${id}`
-  const urls = { rootUrl: "https://a.example/", notFoundUrl: "https://b.example/" }
+  const urls = {
+    ...{ rootUrl: "https://a.example/", notFoundUrl: "https://b.example/", expiredUrl: "https://c.example/" },
+  }
   t.match((await workspaceAdmin("PATCH", path, urls)).body, urls)
   expectProblem(t, await workspaceAdmin("PATCH", path, { aliases: ["p.example.com"] }), 403, "missing_scope")
   expectProblem(t, await workspaceAdmin("PATCH", path, { aliases: [] }), 403, "missing_scope")
@@ -164,5 +168,31 @@ t.test(
       const rows = await db.selectFrom("links").select("id").where("domainId", "=", id).execute()
       t.equal(rows.length, isGone ? 0 : 5)
     }
+  },
+)
+
+t.test(
+  "a domain's urls are checked when they are new, each by its name, and left alone when not",
+  async (t) => {
+    const bad = { rootUrl: "https://banned.example/", notFoundUrl: "https://theirs.example.com/x" }
+    const { id } = (await call<Domain>("POST", "/v1/domains", { host: "checked.example.com", ...bad })).body
+    t.equal(id, undefined, "an own host is no target")
+    const made = await call<Domain>("POST", "/v1/domains", {
+      ...{ host: "checked.example.com", rootUrl: bad.rootUrl },
+    })
+    t.equal(made.status, 201)
+    const path = `/v1/domains/${made.body.id}`
+    const itself = { notFoundUrl: "https://alias.example.com/x", aliases: ["alias.example.com"] }
+    t.same(faults(expectProblem(t, await call("PATCH", path, itself), 422, "invalid_input")), [
+      "/notFoundUrl own_domain",
+    ])
+    await call("POST", "/v1/bans", { kind: "host", value: "banned.example", reason: "fraud" })
+    const after = await call("PATCH", path, { rootUrl: bad.rootUrl, robotsTxt: "", expiredUrl: null })
+    t.equal(after.status, 200, "what was there is left alone")
+    const both = { notFoundUrl: "https://x.banned.example/", expiredUrl: "https://theirs.example.com/" }
+    t.same(faults(expectProblem(t, await call("PATCH", path, both), 422, "invalid_input")), [
+      ...["/expiredUrl own_domain", "/notFoundUrl banned_target"],
+    ])
+    t.match((await call("GET", path)).body, { rootUrl: bad.rootUrl, notFoundUrl: null, version: 2 })
   },
 )

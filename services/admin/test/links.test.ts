@@ -59,7 +59,14 @@ t.test("a link that was given a url alone has the documented defaults", async (t
     ...{ domain: HOST, url: URL_A, title: null, externalId: null, tags: [], redirectStatus: 302 },
     ...{ startsAt: null, expiresAt: null, expiredUrl: null, maxClicks: null, hasPassword: false },
     ...{ enabled: true, forwardQuery: true, forwardPath: false, guidePlatforms: [], allowPlatforms: null },
-    ...{ rules: [], warnings: [], status: "active", visits: { total: 0, automated: 0 }, clicks: 0 },
+    ...{
+      rules: [],
+      ruleSetId: null,
+      warnings: [],
+      status: "active",
+      visits: { total: 0, automated: 0 },
+      clicks: 0,
+    },
   })
 })
 
@@ -360,6 +367,80 @@ t.test("the status follows from settings and counts", async (t) => {
   await db.updateTable("links").set({ bannedAt: new Date() }).where("id", "=", counted.id).execute()
   t.equal((await call<Link>("GET", `/v1/links/${counted.id}`)).body.status, "banned")
 })
+
+t.test("links are warned of hosts that are not what they seem, wherever they lead", async (t) => {
+  const link = await newLink({
+    url: "https://例え.jp/",
+    expiredUrl: "https://xn--80ak6aa92e.com/",
+    rules: [{ when: { os: ["ios"] }, then: { redirect: "https://münchen.example/" } }],
+  })
+  t.same(link.warnings, [
+    { pointer: "/url", code: "punycode_host", detail: "shows as 例え.jp" },
+    { pointer: "/expiredUrl", code: "look_alike", detail: "shows as аррӏе.com, like apple.com" },
+    {
+      pointer: "/rules/0/then/redirect",
+      code: "punycode_host",
+      detail: "shows as münchen.example, like munchen.example",
+    },
+  ])
+  t.same((await call<Link>("GET", `/v1/links/${link.id}`)).body.warnings, link.warnings)
+})
+
+t.test(
+  "a domain that an app blocks warns its links, takes new ones by force only, and nothing rotates",
+  async (t) => {
+    const blocked = await admin.newWorkspace("blocked.example.com")
+    const [main, other] = ["blocked.example.com", "spare.example.com"]
+    await call("POST", "/v1/domains", { host: other, workspaceId: blocked.workspaceId })
+    const create = (body: object = {}) => blocked.call<Link>("POST", "/v1/links", { url: URL_A, ...body })
+    const before = await create({ externalId: "before" })
+    const statuses = {
+      qq: { status: "ok", note: null, since: "2026-01-01T00:00:00.000Z" },
+      wechat: { status: "blocked", note: "appeal sent", since: "2026-02-01T00:00:00.000Z" },
+      douyin: { status: "blocked", note: null, since: "2026-03-01T00:00:00.000Z" },
+    }
+    const platformStatus = JSON.stringify(statuses)
+    await db.updateTable("domains").set({ platformStatus }).where("host", "=", main).execute()
+
+    const warnings = [
+      {
+        pointer: "/domain",
+        code: "domain_blocked",
+        detail: "is blocked in douyin since 2026-03-01T00:00:00.000Z",
+      },
+      {
+        pointer: "/domain",
+        code: "domain_blocked",
+        detail: "is blocked in wechat since 2026-02-01T00:00:00.000Z: appeal sent",
+      },
+    ]
+    const path = `/v1/links/${before.body.id}`
+    t.same((await blocked.call<Link>("GET", path)).body.warnings, warnings)
+    t.match(
+      await blocked.call("PATCH", path, { title: "x" }),
+      { status: 200 },
+      "links that are there are changed",
+    )
+    const again = await blocked.call("PUT", "/v1/links", { externalId: "before", url: URL_A })
+    t.equal(again.status, 200, "and replaced")
+
+    for (const body of [{}, { domain: main }, { force: false }]) {
+      expectProblem(
+        t,
+        await blocked.call("POST", "/v1/links", { url: URL_A, ...body }),
+        409,
+        "domain_blocked",
+      )
+    }
+    const upsert = (more: object) => {
+      return blocked.call<Link>("PUT", "/v1/links", { externalId: "after", url: URL_A, ...more })
+    }
+    t.match(await upsert({}), { status: 409, body: { code: "domain_blocked" } })
+    t.match(await upsert({ force: true }), { status: 201, body: { domain: main, warnings } })
+    t.match(await create({ force: true }), { status: 201, body: { domain: main, warnings } })
+    t.match(await create({ domain: other }), { status: 201, body: { domain: other, warnings: [] } })
+  },
+)
 
 t.test("a workspace without a domain is told so, and an unknown domain is named", async (t) => {
   const workspace = (await call<{ id: string }>("POST", "/v1/workspaces", { name: "bare" })).body

@@ -23,6 +23,8 @@ const { body: document, ...answer } = await admin.as(null)<Document>("GET", "/v1
 const ROUTES = [
   ...["get /v1/links", "post /v1/links", "put /v1/links"],
   ...["get /v1/links/{id}", "patch /v1/links/{id}", "delete /v1/links/{id}"],
+  ...["get /v1/rule-sets", "post /v1/rule-sets"],
+  ...["get /v1/rule-sets/{id}", "patch /v1/rule-sets/{id}", "delete /v1/rule-sets/{id}"],
   ...["get /v1/tags", "post /v1/tags", "get /v1/tags/{id}", "patch /v1/tags/{id}", "delete /v1/tags/{id}"],
   ...[
     "get /v1/domains",
@@ -33,6 +35,7 @@ const ROUTES = [
   ],
   ...["get /v1/keys", "post /v1/keys", "get /v1/keys/{id}", "patch /v1/keys/{id}", "delete /v1/keys/{id}"],
   ...["get /v1/workspaces", "post /v1/workspaces", "get /v1/workspaces/{id}", "patch /v1/workspaces/{id}"],
+  ...["get /v1/bans", "post /v1/bans", "get /v1/bans/{id}", "delete /v1/bans/{id}", "get /v1/reports"],
   "get /v1/stats/visits",
   "post /v1/links/{id}/explain",
   "post /v1/rules/explain",
@@ -92,7 +95,16 @@ t.test("the body of a link names every setting, requires the url, and refuses th
   const schema = document.paths["/v1/links"]?.post?.requestBody?.content["application/json"]?.schema
   t.match(schema, { type: "object", required: ["url"], additionalProperties: false })
   const properties = Object.keys((schema?.properties ?? {}) as JsonObject)
-  for (const name of ["url", "code", "domain", "reuse", "tags", "guidePlatforms", "expiresAt", "maxClicks"]) {
+  const ofCreation = ["url", "code", "domain", "reuse", "force", "password"]
+  for (const name of [
+    ...ofCreation,
+    "tags",
+    "guidePlatforms",
+    "expiresAt",
+    "maxClicks",
+    "rules",
+    "ruleSetId",
+  ]) {
     t.ok(properties.includes(name), name)
   }
 })

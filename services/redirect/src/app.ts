@@ -1,67 +1,40 @@
 import type { Socket } from "node:net"
-import rateLimit from "@fastify/rate-limit"
-import { languageOf } from "@qiao/core/language.ts"
-import Fastify, { type ConnectionError, type FastifyInstance, type FastifyRequest } from "fastify"
+import Fastify, { type ConnectionError, type FastifyInstance } from "fastify"
 import type { Config } from "./config.ts"
-import { pageLanguage } from "./pages/texts.ts"
-import { sendPage } from "./respond.ts"
-import { createServe, type RedirectDeps, refuseMethod } from "./routes/redirect.ts"
-import { wellKnownRoutes } from "./routes/well-known.ts"
-import { clientAddress, networkOf } from "./visit.ts"
-
-export type AppDeps = Omit<RedirectDeps, "limitUnknown">
+import { faviconRoute } from "./routes/favicon.ts"
+import { createServe, type RedirectDeps } from "./routes/redirect.ts"
 
 /** The public port. No logger, hook or timer touches a request: what there is to know of them, the metrics count. */
-export async function buildApp(config: Config, deps: AppDeps): Promise<FastifyInstance> {
-  const { results, pages, onError } = deps
+export function buildApp(config: Config, deps: RedirectDeps): FastifyInstance {
+  const { answers, results } = deps
+  const serve = createServe(deps)
+  const refuse: typeof serve = (_req, { raw }) => answers.refuseMethod({ res: raw })
   const app = Fastify({
     trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
     http: { maxHeaderSize: 16_384, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
     requestTimeout: 15_000,
     // Longer than balancers keep idle connections (60 s), so that they close them first.
     keepAliveTimeout: 72_000,
-    bodyLimit: 1_024,
     return503OnClosing: false,
     clientErrorHandler: refuseUnparsable,
     // A path that cannot be decoded is a path without a link.
-    frameworkErrors: (_err, req, reply) => onUndecodable(req, reply),
+    frameworkErrors: (_err, req, reply) =>
+      SERVED.includes(req.method) ? serve(req, reply) : refuse(req, reply),
   })
 
-  app.setErrorHandler((err, req, reply) => {
-    onError(err)
-    results.failed++
-    if (reply.raw.headersSent) return void reply.raw.destroy()
-    sendPage(reply.raw, pages.fixed("failed", pageLanguage(languageOf(req.headers["accept-language"]))))
-  })
-
-  await app.register(rateLimit, { global: false })
-  const unknownCodes = {
-    max: config.UNKNOWN_CODES_PER_MINUTE,
-    timeWindow: 60_000,
-    keyGenerator: (req: FastifyRequest) => networkOf(clientAddress(req)),
-    // Bounds the store; known to the plugin, not to its types.
-    cache: config.LIMITED_NETWORKS_MAX,
-  }
-  const unknownOf = app.createRateLimit(unknownCodes)
-  const serve = createServe({
-    ...deps,
-    async limitUnknown(req) {
-      const verdict = await unknownOf(req)
-      return verdict.isAllowed || !verdict.isExceeded ? 0 : Math.max(1, verdict.ttlInSeconds)
-    },
-  })
-  const refuse = refuseMethod(results)
-  const onUndecodable: typeof serve = (req, reply) =>
-    req.method === "GET" || req.method === "HEAD" ? serve(req, reply) : refuse(req, reply)
-
-  wellKnownRoutes(app, results)
+  app.setErrorHandler((err, req, { raw }) => answers.fail({ req, res: raw, domain: null }, err))
+  faviconRoute(app, results)
   app.route({ method: ["GET", "HEAD"], url: "*", handler: serve })
-  // Before the body is looked at; methods that Fastify has no route for end in the not-found handler.
-  const others = app.supportedMethods.filter((method) => method !== "GET" && method !== "HEAD")
+  // Before a body is looked at: only a page that has a form reads one.
+  app.route({ method: "POST", url: "*", onRequest: serve, handler: serve })
+  // Methods that Fastify has no route for end in the not-found handler.
+  const others = app.supportedMethods.filter((method) => !SERVED.includes(method))
   app.route({ method: others, url: "*", onRequest: refuse, handler: refuse })
   app.setNotFoundHandler(refuse)
   return app
 }
+
+const SERVED = ["GET", "HEAD", "POST"]
 
 const UNPARSABLE: Record<string, string> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",

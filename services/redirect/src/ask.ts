@@ -1,30 +1,41 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { DomainRecord } from "@qiao/core/domain-record.ts"
+import { GUIDE_PARAMETER, takeGuideToken } from "@qiao/core/guide-token.ts"
 import type { FastifyRequest } from "fastify"
+import { schemeOf } from "./client.ts"
 
 /**
  * One request on its way to its answer. `segment` is the first path segment as it came, `rest` the raw path after it ("" or with its
- * leading slash), `query` the raw query without its question mark.
+ * leading slash), `query` the raw query without its question mark and without the guide token.
  */
 export type Ask = {
   req: FastifyRequest
   res: ServerResponse
+  domain: DomainRecord
   nowMs: number
   segment: string
   rest: string
   query: string
+  guideToken: string
 }
 
+const NO_QUERY = { query: "", token: "" }
+
 /** A request target that is no path (`*`, say) becomes one that no code can have. */
-export function askOf(req: FastifyRequest, res: ServerResponse, nowMs: number): Ask {
+export function askOf(req: FastifyRequest, res: ServerResponse, domain: DomainRecord, nowMs: number): Ask {
   const target = req.raw.url ?? ""
   const url = target.startsWith("/") ? target : (absoluteForm(target)?.path ?? target)
   const mark = url.indexOf("?")
   const path = mark === -1 ? url : url.slice(0, mark)
-  const query = mark === -1 ? "" : url.slice(mark + 1)
-  if (!path.startsWith("/")) return { req, res, nowMs, segment: ".", rest: "", query }
-  const slash = path.indexOf("/", 1)
-  const segment = slash === -1 ? path.slice(1) : path.slice(1, slash)
-  return { req, res, nowMs, segment, rest: slash === -1 ? "" : path.slice(slash), query }
+  const { query, token } = mark === -1 ? NO_QUERY : takeGuideToken(url.slice(mark + 1))
+  let segment = "."
+  let rest = ""
+  if (path.startsWith("/")) {
+    const slash = path.indexOf("/", 1)
+    segment = slash === -1 ? path.slice(1) : path.slice(1, slash)
+    rest = slash === -1 ? "" : path.slice(slash)
+  }
+  return { req, res, domain, nowMs, segment, rest, query, guideToken: token }
 }
 
 /** The Host header, or the host of an absolute-form target, which has precedence (RFC 9112, section 3.2.2). */
@@ -46,4 +57,17 @@ export function isRoot({ segment, rest }: Ask): boolean {
 /** Paths with `.` or `+` belong to the system: codes cannot have them, and a person does not come upon an unknown one. */
 export function isSystemPath({ segment }: Ask): boolean {
   return segment.includes(".") || segment.includes("+")
+}
+
+/** The path and query that were asked for, the guide token among them: where a form of this page is posted to. */
+export function actionOf({ segment, rest, query, guideToken }: Ask): string {
+  const token = guideToken === "" ? "" : `${GUIDE_PARAMETER}=${guideToken}`
+  const search = [query, token].filter((part) => part !== "").join("&")
+  return `/${segment}${rest}${search === "" ? "" : `?${search}`}`
+}
+
+/** The address as a person may pass it on. */
+export function shortUrlOf(ask: Ask): string {
+  const origin = `${schemeOf(ask.req)}://${hostHeaderOf(ask.req.raw)}`
+  return new URL(actionOf({ ...ask, guideToken: "" }), origin).href
 }

@@ -1,5 +1,5 @@
 import { CHANGES_CHANNEL, HEARTBEAT } from "@qiao/core/keys.ts"
-import type { RecordVersion } from "@qiao/core/record.ts"
+import type { RecordVersion } from "@qiao/core/versioned.ts"
 import type { Redis } from "ioredis"
 
 /*
@@ -8,7 +8,7 @@ import type { Redis } from "ioredis"
  *   lost ──subscription acknowledged──► live ──connection closed──► lost
  *                     live ──no heartbeat for HEARTBEAT_GAP_MS──► silent ──heartbeat──► live
  *
- * Every arrival in `live` raises `generation`: what was read in an older generation may have changed without our hearing of it.
+ * Every arrival in `live` raises `generation`, and is told: what was read in an older one may have changed without our hearing of it.
  * Promise: a value read in the present generation, while `isLive`, has not changed since, but for messages still on their way.
  */
 export type Changes = {
@@ -26,18 +26,23 @@ export function followChanges(options: {
   /** Monotonic milliseconds. */
   now: () => number
   onChange: (key: string, version: RecordVersion) => void
+  onGeneration: () => void
 }): Changes {
-  const { redis, heartbeatGapMs, now, onChange } = options
+  const { redis, heartbeatGapMs, now, onChange, onGeneration } = options
   let generation = 0
   let isSubscribed = false
   let heardAtMs = 0
 
+  const arrive = () => {
+    generation++
+    heardAtMs = now()
+    onGeneration()
+  }
   const subscribe = async () => {
     try {
       await redis.subscribe(CHANGES_CHANNEL)
       isSubscribed = true
-      generation++
-      heardAtMs = now()
+      arrive()
     } catch {
       // A connection on which one cannot subscribe is of no use: take another, unless it is gone already.
       if (redis.status === "ready") redis.disconnect(true)
@@ -45,7 +50,7 @@ export function followChanges(options: {
   }
   const onMessage = (_channel: string, message: string) => {
     if (message === HEARTBEAT) {
-      if (now() - heardAtMs > heartbeatGapMs) generation++
+      if (now() - heardAtMs > heartbeatGapMs) arrive()
       heardAtMs = now()
       return
     }

@@ -1,4 +1,4 @@
-import { count, logLevel, networks, parseEnv, port, redisUrl } from "@qiao/core/env.ts"
+import { count, logLevel, networks, parseEnv, port, redisUrl, words } from "@qiao/core/env.ts"
 import { z } from "zod"
 
 /** The edge's settings; each number has a metric that shows when it bites (metrics.ts). */
@@ -28,6 +28,7 @@ const schema = z.object({
 
   CACHE_MAX_LINKS: count(200_000),
   CACHE_MAX_DOMAINS: count(10_000),
+  CACHE_MAX_RULE_SETS: count(10_000),
   /** Absolute, jittered by ±10 %, so that entries read together do not expire together. */
   CACHE_TTL_MS: count(60_000),
   CACHE_MAX_UNKNOWN: count(50_000),
@@ -44,8 +45,25 @@ const schema = z.object({
   CLICK_DEADLINE_MS: count(2_000),
 
   UNKNOWN_CODES_PER_MINUTE: count(60),
-  /** Client networks whose unknown codes are counted. */
+  /** What is remembered for each limit: client networks, or their tries at links with passwords. */
   LIMITED_NETWORKS_MAX: count(20_000),
+
+  /** Signs the cookies that say "the password was given"; the same on every edge. */
+  COOKIE_SECRET: z.string({ error: "is not set" }).min(32, "must be at least 32 characters"),
+  PASSWORD_COOKIE_SECONDS: count(43_200),
+  /** Wrong passwords that one client network may try on one link, in so long a window. */
+  PASSWORD_TRIES: count(10),
+  PASSWORD_WINDOW_MS: count(600_000),
+  /** Each takes 16 MB and a core for about 50 ms. */
+  PASSWORD_CHECKS_MAX: count(2),
+
+  /** Reports of one client network. */
+  REPORTS_PER_HOUR: count(5),
+  /** Reports that wait in Redis; more are refused. */
+  REPORTS_MAX: count(10_000),
+
+  /** City databases in MaxMind's format, instead of those that come with Qiao. */
+  GEO_DATABASES: words,
 
   /** After SIGTERM: how long requests are still taken while the balancer looks away. */
   DRAIN_MS: count(1_000, 0),

@@ -1,29 +1,38 @@
 import { randomBytes } from "node:crypto"
-import { type DomainRecord, decodeDomain, decodeLink } from "@qiao/core/record.ts"
+import { BANS_KEY } from "@qiao/core/keys.ts"
+import { openPlaces } from "@qiao/core/place.ts"
 import { createVisitors } from "@qiao/core/visitor.ts"
 import type { Logger } from "pino"
+import { createAnswers } from "./answers.ts"
 import { buildApp } from "./app.ts"
+import { followBans } from "./bans.ts"
+import { createBrandedPages } from "./branded-pages.ts"
 import { createCaps } from "./caps.ts"
 import { followChanges } from "./changes.ts"
 import { createClickRecorder } from "./clicks.ts"
 import type { Config } from "./config.ts"
-import { createRecordReader } from "./links.ts"
+import { createCookies } from "./cookie.ts"
+import { createLimit } from "./limits.ts"
 import { createRegistry, createResults } from "./metrics.ts"
-import { createPages } from "./pages/pages.ts"
-import { prepareLink } from "./prepare.ts"
+import { createPasswords } from "./passwords.ts"
+import { createReaders } from "./readers.ts"
 import { watchReadiness } from "./readiness.ts"
 import { connectRedis } from "./redis.ts"
+import { createReports } from "./reports.ts"
+import { createUnlock } from "./unlock.ts"
+import { createSee } from "./visit.ts"
 import { createWaits } from "./waits.ts"
 
 /** Where each of the edge's connections goes: one Redis, unless a test puts something in between. */
 export type RedisUrls = { records: string; clicks: string; changes: string }
 
 /** Everything of one edge process, wired but not yet listening. */
-export async function composeEdge(
+export function composeEdge(
   config: Config,
   log: Logger,
   urls: RedisUrls = { records: config.REDIS_URL, clicks: config.REDIS_URL, changes: config.REDIS_URL },
 ) {
+  const placeOf = openPlaces(config.GEO_DATABASES)
   const now = () => performance.now()
   const silenceMaxMs = config.REDIS_SILENCE_MAX_MS
   const redis = connectRedis(urls.records, log, { name: "records", silenceMaxMs })
@@ -37,35 +46,21 @@ export async function composeEdge(
     heartbeatGapMs: config.HEARTBEAT_GAP_MS,
     now,
     onChange(key, version) {
-      links.invalidate(key, version)
-      domains.invalidate(key, version)
+      for (const reader of Object.values(readers)) reader.invalidate(key, version)
+      if (key === BANS_KEY) bans.refresh()
     },
+    onGeneration: () => bans.refresh(),
   })
   const waits = createWaits({ deadlineMs: config.REDIS_DEADLINE_MS, max: config.MAX_IN_FLIGHT, now })
-  const shared = {
-    redis,
-    changes,
-    waits,
-    unknownMax: config.CACHE_MAX_UNKNOWN,
-    ttlMs: config.CACHE_TTL_MS,
-    unknownTtlMs: config.UNKNOWN_TTL_MS,
-    staleMaxMs: config.STALE_MAX_MS,
-    now,
-    random: Math.random,
+  const readers = createReaders(config, {
+    ...{ redis, changes, waits, now },
     // That Redis is away is said by its connection, and each failure is counted.
-    onFailure: (err: unknown, key: string) => log.debug({ err, key }, "record not read"),
-  }
-  const links = createRecordReader({
-    ...shared,
-    decode: decodeLink,
-    prepare: prepareLink,
-    entriesMax: config.CACHE_MAX_LINKS,
+    onFailure: (err, key) => log.debug({ err, key }, "record not read"),
   })
-  const domains = createRecordReader({
-    ...shared,
-    decode: decodeDomain,
-    prepare: (domain: DomainRecord) => domain,
-    entriesMax: config.CACHE_MAX_DOMAINS,
+  const bans = followBans({
+    ...{ redis, changes, waits, now },
+    refreshMs: config.CACHE_TTL_MS,
+    onFailure: (err) => log.debug({ err }, "bans not read"),
   })
   const clicks = createClickRecorder({
     redis: clickRedis,
@@ -77,31 +72,43 @@ export async function composeEdge(
     now: Date.now,
     onFailure: (err) => log.debug({ err }, "click batch not sent; kept"),
   })
+  const limitOf = (max: number, windowMs: number) =>
+    createLimit({ max, windowMs, keysMax: config.LIMITED_NETWORKS_MAX, now })
   const caps = createCaps(redis, waits)
+  const passwords = createPasswords({
+    wrongTries: limitOf(config.PASSWORD_TRIES, config.PASSWORD_WINDOW_MS),
+    checksMax: config.PASSWORD_CHECKS_MAX,
+  })
+  const reports = createReports({
+    ...{ redis, waits },
+    perNetwork: limitOf(config.REPORTS_PER_HOUR, 3_600_000),
+    storedMax: config.REPORTS_MAX,
+  })
   const results = createResults()
-  const readiness = watchReadiness(redis, changes, now)
+  const readiness = watchReadiness(redis, changes, bans, now)
 
-  const app = await buildApp(config, {
-    links,
-    domains,
-    caps,
-    clicks,
-    pages: createPages(),
-    visitorOf: createVisitors(config.VISITOR_MEMO_MAX),
-    results,
+  const app = buildApp(config, {
+    ...{ ...readers, bans, caps, clicks, reports, results },
+    answers: createAnswers({
+      ...{ bans, results },
+      pagesOf: createBrandedPages(),
+      onError: (err) => log.error({ err }, "a request failed"),
+    }),
+    unlock: createUnlock(createCookies(config.COOKIE_SECRET, config.PASSWORD_COOKIE_SECONDS), passwords),
+    see: createSee(createVisitors(config.VISITOR_MEMO_MAX), placeOf),
+    unknownCodes: limitOf(config.UNKNOWN_CODES_PER_MINUTE, 60_000),
+    newGuideToken: () => randomBytes(8).toString("base64url"),
+    newReportId: () => randomBytes(16).toString("base64url"),
     now: Date.now,
-    onError: (err) => log.error({ err }, "a request failed"),
   })
 
   return {
     app,
-    clicks,
-    links,
-    domains,
-    waits,
-    changes,
-    results,
-    registry: createRegistry({ results, readers: { links, domains }, waits, changes, caps, clicks, now }),
+    ...readers,
+    ...{ bans, changes, clicks, passwords, reports, results, waits },
+    registry: createRegistry({
+      ...{ results, readers, waits, changes, bans, caps, passwords, reports, clicks, now },
+    }),
     isReady: readiness.isReady,
 
     /** Takes requests for a last while, finishes those that are open, sends the clicks, lets go of Redis. */
@@ -116,6 +123,7 @@ export async function composeEdge(
       await app.close()
       clearTimeout(cut)
       const lostVisits = await clicks.stop(config.CLICK_STOP_MS)
+      bans.stop()
       changes.close()
       redis.disconnect()
       clickRedis.disconnect()

@@ -1,12 +1,12 @@
 import { markerKeyOf } from "@qiao/core/keys.ts"
-import { type RecordVersion, type Versioned, versionOf } from "@qiao/core/record.ts"
+import { isNewer, type RecordVersion, type Versioned, versionOf } from "@qiao/core/versioned.ts"
 import type { Redis } from "ioredis"
 import { LRUCache } from "lru-cache"
 import type { Changes } from "./changes.ts"
 import type { Waits } from "./waits.ts"
 
 /*
- * LinkReader: records from Redis through a local cache; one reader for links, one for domains.
+ * LinkReader: records from Redis through a local cache; a reader each for links, domains and rule sets.
  *
  *   absent ──read──► fresh ──expiry, silence on the changes channel──► unverified ──read──► fresh
  *                    fresh, unverified ──change──► absent           unverified ──Redis fails──► served stale
@@ -216,8 +216,4 @@ export function createRecordReader<Record extends object, T extends object>(opti
       return cache.size
     },
   }
-}
-
-function isNewer(a: RecordVersion, b: RecordVersion): boolean {
-  return a.epoch === b.epoch ? a.revision > b.revision : a.epoch > b.epoch
 }

@@ -1,11 +1,12 @@
 import { BUCKETS, markerKey } from "@qiao/core/keys.ts"
 import type { Redis } from "ioredis"
+import type { Bans } from "./bans.ts"
 import type { Changes } from "./changes.ts"
 
 const CHECK_MS = 250
 
 /*
- * cold ──changes heard, every bucket complete──► ready ──stop──► stopping
+ * cold ──changes heard, every bucket complete, bans known──► ready ──stop──► stopping
  *
  * Once ready, Redis may come and go: all edges leaving the balancer at once would be the outage.
  */
@@ -14,6 +15,7 @@ export type Readiness = { isReady(): boolean; stop(): void }
 export function watchReadiness(
   redis: Pick<Redis, "get">,
   changes: Pick<Changes, "isLive">,
+  bans: Pick<Bans, "isKnown">,
   now: () => number,
 ): Readiness {
   let state: "cold" | "ready" | "stopping" = "cold"
@@ -21,7 +23,7 @@ export function watchReadiness(
   const timer = setInterval(check, CHECK_MS).unref()
 
   async function check() {
-    if (isChecking || !changes.isLive(now())) return
+    if (isChecking || !changes.isLive(now()) || !bans.isKnown) return
     isChecking = true
     try {
       // One GET a bucket, since the buckets lie in different slots of a cluster.

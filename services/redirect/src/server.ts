@@ -7,7 +7,7 @@ import { composeEdge } from "./edge.ts"
 await runProcess(async () => {
   const config = parseConfig(process.env)
   const log = pino({ level: config.LOG_LEVEL, name: "edge" })
-  const edge = await composeEdge(config, log)
+  const edge = composeEdge(config, log)
   const { registry, isReady, clicks } = edge
   const ops = await startOps({ host: config.OPS_HOST, port: config.EDGE_OPS_PORT, registry, isReady })
   const address = await edge.app.listen({ host: config.EDGE_HOST, port: config.EDGE_PORT })

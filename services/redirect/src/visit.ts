@@ -1,33 +1,37 @@
-import { isIP } from "node:net"
-import { normalizeIP } from "@fastify/rate-limit"
-import type { FastifyRequest } from "fastify"
-import { LRUCache } from "lru-cache"
+import { isPrefetch } from "@qiao/core/automated.ts"
+import type { Visit } from "@qiao/core/condition.ts"
+import { referrerHost } from "@qiao/core/host.ts"
+import type { PlaceOf } from "@qiao/core/place.ts"
+import type { Visitor } from "@qiao/core/visitor.ts"
+import type { Ask } from "./ask.ts"
+import { clientAddress, clientLanguage } from "./client.ts"
+import { memoise } from "./memoise.ts"
 
-const MEMO_MAX = 10_000
-/** Longer header values are rare or hostile: not kept. */
-const MEMO_LENGTH_MAX = 512
+/** What is known of a visit, worked out once for the decision and the record of it. */
+export type Seen = { visit: Visit; visitor: Visitor; isAutomated: boolean }
 
-/** Remembers the answers of a pure function of a header's value. */
-export function memoise<T extends NonNullable<unknown>>(
-  answerTo: (value: string) => T,
-): (value: string) => T {
-  const memo = new LRUCache<string, T>({ max: MEMO_MAX, memoMethod: answerTo })
-  return (value) => (value.length > MEMO_LENGTH_MAX ? answerTo(value) : memo.memo(value))
-}
+export type See = (ask: Ask) => Seen
 
-/** The client's address: what a trusted proxy said, if it is one, else the peer's. IPv4 as IPv4. */
-export function clientAddress(req: FastifyRequest): string {
-  const said = req.ip
-  const address = isIP(said) === 0 ? (req.raw.socket.remoteAddress ?? "") : said
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
-}
-
-/** http or https as the visitor typed it, so far as we can know behind a proxy. */
-export function schemeOf(req: FastifyRequest): "http" | "https" {
-  return req.protocol === "https" ? "https" : "http"
-}
-
-/** The network by which clients are limited: a household or an office, not one of its many addresses. */
-export function networkOf(address: string): string {
-  return isIP(address) === 4 ? address.slice(0, address.lastIndexOf(".")) : normalizeIP(address, 64)
+/** Reads off a request who visits. */
+export function createSee(visitorOf: (userAgent: string) => Visitor, placeOf: PlaceOf): See {
+  const referrer = memoise(referrerHost)
+  return ({ req, nowMs, query }) => {
+    const { headers, method } = req.raw
+    const visitor = visitorOf(headers["user-agent"] ?? "")
+    const { platform, os, device, browser } = visitor
+    const visit = {
+      nowMs,
+      platform,
+      os,
+      device,
+      browser,
+      language: clientLanguage(req),
+      referrer: headers.referer === undefined ? "" : referrer(headers.referer),
+      query,
+      ip: clientAddress(req),
+      placeOf,
+      isUnlocked: false,
+    }
+    return { visit, visitor, isAutomated: visitor.automated || method === "HEAD" || isPrefetch(headers) }
+  }
 }

@@ -22,6 +22,9 @@ const visit = (i: number): RecordedVisit => ({
   language: "en",
   referrer: "",
   ip: "192.0.2.1",
+  rule: "",
+  variant: "",
+  guideToken: "",
 })
 
 async function startRecorder(t: Test, url: string, options: { batchMax?: number; bufferMax?: number } = {}) {

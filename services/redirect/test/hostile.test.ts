@@ -1,5 +1,5 @@
 import t from "tap"
-import { seededRandom } from "../../test/support/random.ts"
+import { seededRandom } from "../../../packages/core/test/support/random.ts"
 import { startRedis } from "../../test/support/redis.ts"
 import { askRaw, startEdge } from "./support/edge.ts"
 import { HOST, startPublisher } from "./support/publisher.ts"
@@ -34,7 +34,12 @@ t.test("no request target, however broken, is answered with a 5xx or a redirect"
     "/./fp",
     "/.",
     "/+",
-    "/fp+",
+    "/fp+x",
+    "/fp+/x",
+    "/fp++",
+    "/+report",
+    "/fp+report/x",
+    "/%2b",
     "/.env",
     "/.git/config",
     "/%2e",

@@ -1,31 +1,15 @@
 import t from "tap"
 import { startRedis } from "../../test/support/redis.ts"
-import { waitFor } from "../../test/support/wait.ts"
 import { type Asked, parity, startEdge } from "./support/edge.ts"
 import { HOST, startPublisher } from "./support/publisher.ts"
-
-const SAFARI =
-  "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
-const WECHAT =
-  "Mozilla/5.0 (Linux; Android 13; V2156A Build/TP1A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/116.0.0.0 Mobile Safari/537.36 XWEB/1160 MMWEBSDK/20231105 MicroMessenger/8.0.44.2502(0x28002C51) WeChat/arm64 Weixin NetType/WIFI Language/zh_CN ABI/arm64"
-const ZH = "zh-CN,zh;q=0.9,en;q=0.8"
+import { asSafari, SAFARI, WECHAT, ZH } from "./support/visitors.ts"
 
 const redis = await startRedis(t, { appendOnly: false })
 const publisher = await startPublisher(t, redis.url)
 const edge = await startEdge(t, redis.url)
 await edge.ready()
 
-const visits = async (linkId: string) => {
-  const batches = await publisher.batches()
-  return batches.flatMap((batch) => batch.visits).filter((visit) => visit.linkId === linkId)
-}
-const recorded = async (linkId: string, count: number) => {
-  await waitFor(`${count} visits of ${linkId}`, async () => (await visits(linkId)).length >= count, {
-    timeoutMs: 3_000,
-  })
-  return visits(linkId)
-}
-const asSafari = { headers: { "user-agent": SAFARI } }
+const { recorded } = publisher
 
 t.test(
   "a redirect has the record's status, its Location, no body, no cookie, and no cache keeps it",
@@ -142,28 +126,6 @@ t.test("HEAD has the headers of GET and no body, through every kind of answer", 
   const [, ...others] = await recorded("lnk_headed", 8)
   t.ok(others.some((visit) => visit.automated))
 })
-
-t.test(
-  "a fetcher gets byte for byte what a person with the same request gets, and is recorded as automated",
-  async (t) => {
-    await publisher.link("plain")
-    await publisher.link("wx", { allowPlatforms: new Set(["wechat"]) })
-    await publisher.link("gd", { guidePlatforms: new Set(["wechat"]) })
-    for (const code of ["plain", "wx", "gd"]) {
-      const person = await edge.get(`/${code}`, { headers: { "user-agent": WECHAT, "accept-language": ZH } })
-      const fetcher = await edge.get(`/${code}`, {
-        headers: { "user-agent": `${WECHAT} qcloudcdn-xinan`, "accept-language": ZH },
-      })
-      const prefetch = await edge.get(`/${code}`, {
-        headers: { "user-agent": WECHAT, "accept-language": ZH, "sec-purpose": "prefetch" },
-      })
-      t.same(parity(fetcher), parity(person), code)
-      t.same(parity(prefetch), parity(person), code)
-      const seen = await recorded(`lnk_${code}`, 3)
-      t.equal(seen.filter((visit) => visit.automated).length, 2)
-    }
-  },
-)
 
 t.test("any other method is refused with what is allowed, whatever its body", async (t) => {
   await publisher.link("posted")

@@ -4,6 +4,7 @@ import t, { type Test } from "tap"
 import { startChild } from "../../test/support/child.ts"
 import { startRedis } from "../../test/support/redis.ts"
 import { waitFor } from "../../test/support/wait.ts"
+import { COOKIE_SECRET } from "./support/edge.ts"
 import { HOST, startPublisher } from "./support/publisher.ts"
 
 const SERVER = fileURLToPath(new URL("../src/server.ts", import.meta.url))
@@ -17,6 +18,7 @@ async function startServer(t: Test, env: NodeJS.ProcessEnv = {}) {
     env: {
       ...process.env,
       REDIS_URL: redis.url,
+      COOKIE_SECRET,
       EDGE_PORT: "0",
       EDGE_OPS_PORT: "0",
       DRAIN_MS: "300",
@@ -106,11 +108,17 @@ t.test("a clicks backlog at SIGTERM is sent before the process ends", async (t) 
 })
 
 t.test("settings that cannot be used are all named, and the process ends", async (t) => {
-  const env = { ...process.env, REDIS_URL: "http://x", TRUSTED_PROXIES: "true", CACHE_MAX_LINKS: "-1" }
+  const wrong = {
+    REDIS_URL: "http://x",
+    TRUSTED_PROXIES: "true",
+    CACHE_MAX_LINKS: "-1",
+    COOKIE_SECRET: "short",
+  }
+  const env = { ...process.env, ...wrong }
   const child = startChild(process.execPath, [SERVER], { env })
   await waitFor("the end", () => child.hasEnded, { timeoutMs: 10_000 })
-  for (const name of ["REDIS_URL", "TRUSTED_PROXIES", "CACHE_MAX_LINKS"]) t.match(child.output(), name)
-  t.notMatch(child.output(), "http://x")
+  for (const name of Object.keys(wrong)) t.match(child.output(), name)
+  t.notMatch(child.output(), /http:\/\/x|short/)
 })
 
 function head(port: number): Promise<number | undefined> {

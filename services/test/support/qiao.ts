@@ -43,7 +43,12 @@ type Options = {
 /** All of Qiao as processes, on a database and a Redis of its own. */
 export async function startQiao(t: Test, { edges = 1, env = {}, redisUrl }: Options = {}): Promise<Qiao> {
   const [database, redis] = await Promise.all([createDatabase(t), startRedis(t)])
-  const stores = { DATABASE_URL: database.url, REDIS_URL: (await redisUrl?.(redis)) ?? redis.url, ...env }
+  const stores = {
+    DATABASE_URL: database.url,
+    REDIS_URL: (await redisUrl?.(redis)) ?? redis.url,
+    COOKIE_SECRET: "of the tests alone, 32 characters or more",
+    ...env,
+  }
   const port = String(await freePort())
   const edge = `http://localhost:${port}`
   const apiKey = await setUp({ ...process.env, ...stores }, edge)

@@ -11,9 +11,11 @@ export const PLAIN_LINK: LinkRecord = {
   expiresAt: null,
   expiredUrl: null,
   maxClicks: null,
+  password: null,
   forwardQuery: true,
   forwardPath: false,
   guidePlatforms: new Set(),
   allowPlatforms: null,
   rules: [],
+  ruleSetId: null,
 }

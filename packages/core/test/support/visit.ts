@@ -10,4 +10,6 @@ export const VISIT: Visit = {
   referrer: "news.example.com",
   query: "utm_source=poster&x",
   ip: "203.0.113.7",
+  placeOf: (ip) => (ip === "203.0.113.7" ? { country: "CN", region: "CN-GD" } : { country: "", region: "" }),
+  isUnlocked: false,
 }

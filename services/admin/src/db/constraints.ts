@@ -3,6 +3,7 @@ import { Problem } from "../problem.ts"
 
 const VIOLATIONS: Record<string, [code: string, detail: string]> = {
   links_external_id: ["external_id_taken", "Another link of this workspace has this externalId."],
+  rule_sets_workspace_id_name_key: ["name_taken", "This workspace already has a rule set of this name."],
   tags_workspace_id_name_key: ["name_taken", "This workspace already has a tag of this name."],
 }
 

@@ -3,8 +3,13 @@ import { type Migration, Migrator } from "kysely/migration"
 import pg from "pg"
 import * as initial from "./migrations/001-initial.ts"
 import * as rules from "./migrations/002-rules.ts"
+import * as pages from "./migrations/003-rule-sets-pages-bans.ts"
 
-const MIGRATIONS: Record<string, Migration> = { "001-initial": initial, "002-rules": rules }
+const MIGRATIONS: Record<string, Migration> = {
+  "001-initial": initial,
+  "002-rules": rules,
+  "003-rule-sets-pages-bans": pages,
+}
 
 /** Brings the database to the newest schema. Safe to run at the same time from several places. Throws when a migration fails. */
 export async function migrate(databaseUrl: string): Promise<string[]> {

@@ -1,3 +1,4 @@
+import type { Brand } from "@qiao/core/brand.ts"
 import type { LINK_STATUSES } from "@qiao/core/link.ts"
 import type { Platform } from "@qiao/core/platform.ts"
 import type { RedirectStatus } from "@qiao/core/record.ts"
@@ -6,6 +7,9 @@ import type { ColumnType, Generated, GeneratedAlways, Selectable } from "kysely"
 
 type CreatedAt = ColumnType<Date, never, never>
 type UpdatedAt = ColumnType<Date, never, Date>
+type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>
+/** Read parsed, written as text. */
+type Json<T> = ColumnType<T, string | undefined, string>
 
 export type Database = {
   workspaces: WorkspacesTable
@@ -13,12 +17,16 @@ export type Database = {
   domainHosts: DomainHostsTable
   apiKeys: ApiKeysTable
   tags: TagsTable
+  ruleSets: RuleSetsTable
   links: LinksTable
   linkTags: LinkTagsTable
   linkTotals: LinkTotalsTable
   publications: PublicationsTable
   publishing: PublishingTable
   idempotencyKeys: IdempotencyKeysTable
+  bans: BansTable
+  reports: ReportsTable
+  guideTokens: GuideTokensTable
   visitRollups: VisitRollupsTable
   edgeInstances: EdgeInstancesTable
 }
@@ -27,6 +35,8 @@ type WorkspacesTable = {
   id: string
   name: string
   timeZone: string
+  brand: ColumnType<Brand | null, string | null | undefined, string | null>
+  wechatSignatureUrl: Nullable<string>
   version: Generated<number>
   createdAt: CreatedAt
   updatedAt: UpdatedAt
@@ -39,12 +49,25 @@ type DomainsTable = {
   aliases: string[]
   origin: string
   caseSensitive: boolean
-  rootUrl: string | null
-  notFoundUrl: string | null
+  rootUrl: Nullable<string>
+  notFoundUrl: Nullable<string>
+  expiredUrl: Nullable<string>
+  files: Json<DomainFile[]>
+  appleAppSiteAssociation: Nullable<string>
+  assetLinks: Nullable<string>
+  robotsTxt: Nullable<string>
+  platformStatus: Json<PlatformStatuses>
   version: Generated<number>
   createdAt: CreatedAt
   updatedAt: UpdatedAt
 }
+
+/** A file at a domain's root; `content` is base64. */
+export type DomainFile = { name: string; content: string }
+
+/** What the operator knows of a domain inside an app; absent is unknown. */
+export type PlatformStatus = { status: "ok" | "blocked"; note: string | null; since: string }
+export type PlatformStatuses = Partial<Record<Platform, PlatformStatus>>
 
 /** Every host and alias, unique over the instance. */
 type DomainHostsTable = { host: string; domainId: string }
@@ -71,6 +94,16 @@ type TagsTable = {
   updatedAt: UpdatedAt
 }
 
+type RuleSetsTable = {
+  id: string
+  workspaceId: string
+  name: string
+  rules: ColumnType<Rule[], string, string>
+  version: Generated<number>
+  createdAt: CreatedAt
+  updatedAt: UpdatedAt
+}
+
 type LinksTable = {
   id: string
   workspaceId: string
@@ -90,6 +123,10 @@ type LinksTable = {
   guidePlatforms: Platform[]
   allowPlatforms: Platform[] | null
   rules: ColumnType<Rule[], string, string>
+  ruleSetId: string | null
+  passwordHash: Nullable<string>
+  /** Rises with every change of the password. */
+  passwordVersion: Generated<number>
   bannedAt: Date | null
   version: Generated<number>
   createdAt: CreatedAt
@@ -106,10 +143,10 @@ type LinkTotalsTable = {
   clicks: Generated<number>
 }
 
-/** One row for each key of Redis. `subjectId` is the link or domain, null once it is deleted. */
+/** One row for each key of Redis. `subjectId` is the link, domain or rule set, null once it is deleted. */
 type PublicationsTable = {
   key: string
-  kind: "link" | "domain"
+  kind: "link" | "domain" | "rule_set" | "bans"
   subjectId: string | null
   revision: Generated<number>
   publishedRevision: Generated<number>
@@ -130,6 +167,41 @@ type IdempotencyKeysTable = {
   body: string | null
   createdAt: CreatedAt
 }
+
+/** `value` is a link's id, a host, a domain's main host or a workspace's id. A lifted ban stays as a record of what was done. */
+type BansTable = {
+  id: string
+  kind: "link" | "host" | "domain" | "workspace"
+  value: string
+  /** Whose link or domain it is, or the workspace itself; null for a host. */
+  workspaceId: string | null
+  reason: string
+  byOperator: boolean
+  /** The id of a key, here and below. */
+  createdBy: string
+  createdAt: CreatedAt
+  liftedBy: Nullable<string>
+  liftedAt: Nullable<Date>
+}
+
+type ReportsTable = {
+  id: string
+  /** What the edge called it: a report that is delivered twice is stored once. */
+  edgeId: string
+  linkId: string
+  workspaceId: string | null
+  host: string
+  code: string
+  reason: string
+  details: string
+  language: string
+  network: string
+  reportedAt: Date
+  createdAt: CreatedAt
+}
+
+/** Without `shownAt` a token is of no link's guide page: somebody made it up, or brought it to another link. */
+type GuideTokensTable = { linkId: string; token: string; shownAt: Date | null; returnedAt: Date | null }
 
 type VisitRollupsTable = {
   scopeId: string
@@ -159,3 +231,6 @@ export type Domain = Selectable<DomainsTable>
 export type Workspace = Selectable<WorkspacesTable>
 export type ApiKey = Selectable<ApiKeysTable>
 export type Tag = Selectable<TagsTable>
+export type RuleSet = Selectable<RuleSetsTable>
+export type Ban = Selectable<BansTable>
+export type Report = Selectable<ReportsTable>

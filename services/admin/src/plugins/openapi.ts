@@ -35,7 +35,7 @@ const HEADERS = {
 /** Groups the calls by their resource (`/v1/links/{id}` belongs to `links`) and adds the headers that all writes take. */
 const transform: SwaggerTransform = (route) => {
   const { schema, url } = jsonSchemaTransform(route)
-  const resource = /^\/v1\/([a-z]+)/.exec(url)?.[1]
+  const resource = /^\/v1\/([a-z-]+)/.exec(url)?.[1]
   if (resource === undefined) return { url, schema }
   return { url, schema: { ...schema, tags: [resource], ...headersOf(String(route.route.method), resource) } }
 }
@@ -43,7 +43,7 @@ const transform: SwaggerTransform = (route) => {
 function headersOf(method: string, resource: string) {
   const names = [
     ...(method !== "GET" && resource !== "keys" ? (["Idempotency-Key"] as const) : []),
-    ...(["PATCH", "PUT", "DELETE"].includes(method) ? (["If-Match"] as const) : []),
+    ...(["PATCH", "PUT", "DELETE"].includes(method) && resource !== "bans" ? (["If-Match"] as const) : []),
   ]
   if (names.length === 0) return {}
   const properties = names.map((name) => [name, { type: "string", description: HEADERS[name] }])

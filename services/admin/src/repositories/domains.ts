@@ -1,15 +1,20 @@
 import { domainKey } from "@qiao/core/keys.ts"
 import type { Db, Trx } from "../db/connect.ts"
 import type { Domain } from "../db/schema.ts"
-import { invalidField, notFound, Problem } from "../problem.ts"
+import { notFound, Problem } from "../problem.ts"
 import type { Reach } from "./keys.ts"
 import { type Page, type PageRequest, paged } from "./page.ts"
 import { buryKey, claimKey, type Publication, touchKey } from "./publications.ts"
 
-export type DomainCreate = Pick<Domain, "workspaceId" | "host" | "aliases" | "origin"> &
-  Pick<Domain, "caseSensitive" | "rootUrl" | "notFoundUrl">
+type DomainSettings = Omit<
+  Domain,
+  "id" | "workspaceId" | "host" | "caseSensitive" | "version" | "createdAt" | "updatedAt"
+>
 
-export type DomainPatch = Partial<Pick<Domain, "aliases" | "origin" | "rootUrl" | "notFoundUrl">>
+export type DomainPatch = Partial<DomainSettings>
+
+export type DomainCreate = DomainPatch &
+  Pick<Domain, "workspaceId" | "host" | "caseSensitive" | "aliases" | "origin">
 
 export function listDomains(db: Db, workspaceId: string, page: PageRequest): Promise<Page<Domain>> {
   return paged(db.selectFrom("domains").selectAll().where("workspaceId", "=", workspaceId), page)
@@ -64,7 +69,7 @@ export async function createDomain(
 ): Promise<{ domain: Domain; publications: Publication[] }> {
   const domain = await trx
     .insertInto("domains")
-    .values({ id, ...values })
+    .values({ id, ...columnsOf(values) })
     .onConflict((conflict) => conflict.column("host").doNothing())
     .returningAll()
     .executeTakeFirst()
@@ -80,7 +85,7 @@ export async function updateDomain(
 ): Promise<{ domain: Domain; publications: Publication[] }> {
   const domain = await trx
     .updateTable("domains")
-    .set((eb) => ({ ...patch, version: eb("version", "+", 1), updatedAt: eb.fn<Date>("now", []) }))
+    .set((eb) => ({ ...columnsOf(patch), version: eb("version", "+", 1), updatedAt: eb.fn<Date>("now", []) }))
     .where("id", "=", before.id)
     .returningAll()
     .executeTakeFirstOrThrow()
@@ -91,6 +96,14 @@ export async function updateDomain(
   publications.push(...(await removeHosts(trx, removed)))
   for (const host of [domain.host, ...kept]) publications.push(await touchKey(trx, domainKey(host)))
   return { domain, publications }
+}
+
+function columnsOf<T extends DomainPatch>({ files, platformStatus, ...columns }: T) {
+  return {
+    ...columns,
+    ...(files !== undefined && { files: JSON.stringify(files) }),
+    ...(platformStatus !== undefined && { platformStatus: JSON.stringify(platformStatus) }),
+  }
 }
 
 /** Deletes a domain that the caller locked. A domain that has or had links stays: the codes of its deleted links answer 410 for good. */
@@ -141,8 +154,4 @@ async function removeHosts(trx: Trx, hosts: string[]): Promise<Publication[]> {
 
 function hostTaken(host: string): Problem {
   return new Problem(409, "host_taken", `The host ${host} already belongs to a domain of this instance.`)
-}
-
-export function unknownDomain(host: string): Problem {
-  return invalidField("/domain", "unknown_domain", `this workspace has no domain ${host}`)
 }

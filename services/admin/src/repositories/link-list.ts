@@ -12,6 +12,8 @@ export type LinkFilter = {
   search?: string | undefined
   tag?: string | undefined
   domain?: string | undefined
+  /** The id of the rule set they use. */
+  ruleSet?: string | undefined
   status?: LinkStatus | undefined
   /** Links that treat this platform on its own: by a guide page or an allow list. */
   platform?: Platform | undefined
@@ -64,7 +66,7 @@ const SORTS = {
 }
 
 function filtered(db: Db, workspaceId: string, filter: LinkFilter) {
-  const { search, tag, domain, status, platform } = filter
+  const { search, tag, domain, ruleSet, status, platform } = filter
   let query = selectLinks(db).where("l.workspaceId", "=", workspaceId)
   if (search !== undefined) {
     const pattern = `%${search.replaceAll(/[\\%_]/g, "\\$&")}%`
@@ -84,6 +86,7 @@ function filtered(db: Db, workspaceId: string, filter: LinkFilter) {
     )
   }
   if (domain !== undefined) query = query.where("d.host", "=", domain)
+  if (ruleSet !== undefined) query = query.where("l.ruleSetId", "=", ruleSet)
   if (status !== undefined) query = query.where(statusOf, "=", status)
   if (platform !== undefined) {
     query = query.where(

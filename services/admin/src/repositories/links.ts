@@ -1,7 +1,6 @@
 import { codeKey } from "@qiao/core/code.ts"
 import { linkKey } from "@qiao/core/keys.ts"
-import type { Link, LinkSettings } from "@qiao/core/link.ts"
-import { ruleWarnings } from "@qiao/core/rule-warnings.ts"
+import type { LinkSettings } from "@qiao/core/link.ts"
 import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
 import type { Domain, LinkStatus } from "../db/schema.ts"
@@ -24,7 +23,7 @@ export const selectLinks = (db: Db) =>
     .innerJoin("domains as d", "d.id", "l.domainId")
     .leftJoin("linkTotals as t", "t.linkId", "l.id")
     .selectAll("l")
-    .select(["d.host", "d.origin", "d.caseSensitive"])
+    .select(["d.host", "d.origin", "d.caseSensitive", "d.platformStatus"])
     .select((eb) => [
       eb.fn.coalesce("t.visits", eb.lit(0)).as("visits"),
       eb.fn.coalesce("t.automated", eb.lit(0)).as("automated"),
@@ -136,28 +135,62 @@ async function byAddress(
   return row?.subjectId ?? undefined
 }
 
-export type NewLink = { id: string; domain: Domain; code: string; reuse: boolean; settings: LinkSettings }
+export type NewLink = {
+  id: string
+  domain: Domain
+  code: string
+  reuse: boolean
+  settings: LinkSettings
+  passwordHash: string | null
+}
 
 /** Claims the code and stores the link. A code that is taken or deleted is answered as such. */
 export async function insertLink(trx: Trx, workspaceId: string, link: NewLink): Promise<KeyClaim> {
-  const { id, domain, code, reuse, settings } = link
+  const { id, domain, code, reuse, settings, passwordHash } = link
   const key = linkKey(domain.host, codeKey(code, domain.caseSensitive))
   const claim = await claimKey(trx, { key, kind: "link", subjectId: id, reuse })
   if (claim.kind !== "ok") return claim
+  if (reuse) await refuseBannedCode(trx, domain, code)
   await trx
     .insertInto("links")
-    .values({ id, workspaceId, domainId: domain.id, code, ...columnsOf(settings) })
+    .values({ id, workspaceId, domainId: domain.id, code, passwordHash, ...columnsOf(settings) })
     .execute()
   await setTags(trx, workspaceId, id, settings.tags)
   return claim
 }
 
+/** A link that the operator banned does not come back under its code by being deleted. */
+async function refuseBannedCode(trx: Trx, { id, caseSensitive }: Domain, code: string): Promise<void> {
+  const banned = await trx
+    .selectFrom("links as l")
+    .innerJoin("bans as b", (join) => join.onRef("b.value", "=", "l.id").on("b.kind", "=", "link"))
+    .select("b.id")
+    .where("l.domainId", "=", id)
+    .where((eb) =>
+      caseSensitive ? eb("l.code", "=", code) : eb(eb.fn("lower", ["l.code"]), "=", codeKey(code, false)),
+    )
+    .where("b.byOperator", "=", true)
+    .where("b.liftedAt", "is", null)
+    .executeTakeFirst()
+  if (banned === undefined) return
+  throw new Problem(409, "code_banned", `The code ${code} belonged to a link that the operator banned.`)
+}
+
+/** What a change of a link does to its password: null takes it away, undefined leaves it. */
+export type PasswordChange = string | null | undefined
+
 /** Writes the settings of a link that the caller locked. */
-export async function updateLink(trx: Trx, row: LinkRow, settings: LinkSettings): Promise<Publication> {
+export async function updateLink(
+  trx: Trx,
+  row: LinkRow,
+  settings: LinkSettings,
+  passwordHash: PasswordChange,
+): Promise<Publication> {
   await trx
     .updateTable("links")
     .set((eb) => ({
       ...columnsOf(settings),
+      ...(passwordHash !== undefined && { passwordHash, passwordVersion: eb("passwordVersion", "+", 1) }),
       version: eb("version", "+", 1),
       updatedAt: eb.fn<Date>("now", []),
     }))
@@ -180,7 +213,8 @@ export async function deleteLink(trx: Trx, row: LinkRow): Promise<Publication> {
 
 export function settingsOf(row: LinkRow): LinkSettings {
   const { url, title, externalId, tags, redirectStatus, startsAt, expiresAt, expiredUrl, maxClicks } = row
-  const { enabled, forwardQuery, forwardPath, guidePlatforms, allowPlatforms, rules } = row
+  const { enabled, forwardQuery, forwardPath, guidePlatforms, allowPlatforms } = row
+  const { rules, ruleSetId } = row
   return {
     url,
     title,
@@ -197,34 +231,12 @@ export function settingsOf(row: LinkRow): LinkSettings {
     guidePlatforms,
     allowPlatforms,
     rules,
+    ruleSetId,
   }
 }
 
 function columnsOf({ tags: _, rules, ...columns }: LinkSettings) {
   return { ...columns, rules: JSON.stringify(rules) }
-}
-
-/** A link as the API answers it. */
-export function toLink(row: LinkRow): Link {
-  const { id, host, origin, code, status, version } = row
-  const settings = settingsOf(row)
-  return {
-    id,
-    domain: host,
-    code,
-    shortUrl: `${origin}/${encodeURIComponent(code)}`,
-    ...settings,
-    startsAt: settings.startsAt?.toISOString() ?? null,
-    expiresAt: settings.expiresAt?.toISOString() ?? null,
-    hasPassword: false,
-    warnings: ruleWarnings(settings.rules),
-    status,
-    visits: { total: row.visits, automated: row.automated },
-    clicks: row.clicks,
-    version,
-    createdAt: row.createdAt.toISOString(),
-    updatedAt: row.updatedAt.toISOString(),
-  }
 }
 
 export function codeTaken(code: string, claim: "taken" | "deleted"): Problem {

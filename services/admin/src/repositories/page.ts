@@ -10,19 +10,20 @@ export type PageRequest = { limit: number; cursor?: string | undefined }
 /** Where a page ended: the sort it belongs to, the last row's sort value where that is not the id, and its id. */
 export type Cursor = { sort: string; value: string | number | null; id: string }
 
-/** Pages a table by ascending id, that is, by creation. */
+/** Pages a table by id, that is, by creation; newest first with `-id`. */
 export async function paged<Table extends keyof Database, Row extends { id: string }>(
   query: SelectQueryBuilder<Database, Table, Row>,
   { limit, cursor }: PageRequest,
+  sort: "id" | "-id" = "id",
 ): Promise<Page<Row>> {
-  const after = cursor === undefined ? "" : decodeCursor(cursor, "id", isNull).id
-  const byId = query as unknown as SelectQueryBuilder<Database, "tags", Row>
+  const [beyond, direction] = sort === "id" ? ([">", "asc"] as const) : (["<", "desc"] as const)
+  let byId = query as unknown as SelectQueryBuilder<Database, "tags", Row>
+  if (cursor !== undefined) byId = byId.where("id", beyond, decodeCursor(cursor, sort, isNull).id)
   const rows = await byId
-    .where("id", ">", after)
-    .orderBy("id")
+    .orderBy("id", direction)
     .limit(limit + 1)
     .execute()
-  return pageOf(rows, limit, (row) => ({ sort: "id", value: null, id: row.id }))
+  return pageOf(rows, limit, (row) => ({ sort, value: null, id: row.id }))
 }
 
 /** Cuts a read of `limit + 1` rows to a page. */

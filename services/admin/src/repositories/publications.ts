@@ -1,13 +1,8 @@
-import { type DomainRecord, encodeDomain, encodeLink, type LinkRecord } from "@qiao/core/record.ts"
 import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
-import { linkRecordOf } from "../link-record.ts"
 
 /** What a writer's commit asks to be published. */
 export type Publication = { key: string; revision: number }
-
-/** A claimed or streamed row with the value Redis must hold. */
-export type PublishableRecord = Publication & { value: string }
 
 export type KeyClaim = { kind: "ok"; publication: Publication } | { kind: "taken" } | { kind: "deleted" }
 
@@ -17,7 +12,7 @@ export type KeyClaim = { kind: "ok"; publication: Publication } | { kind: "taken
  */
 export async function claimKey(
   trx: Trx,
-  claim: { key: string; kind: "link" | "domain"; subjectId: string; reuse: boolean },
+  claim: { key: string; kind: "link" | "domain" | "rule_set"; subjectId: string; reuse: boolean },
 ): Promise<KeyClaim> {
   const { key, kind, subjectId, reuse } = claim
   const inserted = await trx
@@ -90,32 +85,6 @@ export async function claimDue(trx: Trx, limit: number): Promise<string[]> {
   return rows.map((row) => row.key)
 }
 
-/**
- * What Redis must hold for `keys`. A statement of its own: a `FOR UPDATE` that meets a row changed meanwhile returns the new revision
- * beside the old link.
- */
-export async function readRecords(db: Db, epoch: number, keys: string[]): Promise<PublishableRecord[]> {
-  if (keys.length === 0) return []
-  const rows = await publishable(db).where("p.key", "in", keys).execute()
-  return rows.map((row) => toRecord(row, epoch))
-}
-
-/** Every record in key order, a page at a time. */
-export async function* streamRecords(
-  db: Db,
-  epoch: number,
-  pageSize = 1_000,
-): AsyncGenerator<PublishableRecord[]> {
-  let after = ""
-  for (;;) {
-    const rows = await publishable(db).where("p.key", ">", after).orderBy("p.key").limit(pageSize).execute()
-    const last = rows.at(-1)
-    if (last === undefined) return
-    yield rows.map((row) => toRecord(row, epoch))
-    after = last.key
-  }
-}
-
 /** Records that a revision is in Redis; a later one stays due. */
 export async function markPublished(db: Db, published: Publication[]): Promise<void> {
   const keys = published.map((publication) => publication.key)
@@ -184,56 +153,3 @@ export async function outrunEpoch(db: Db, epoch: number, held: number): Promise<
     .where("epoch", "=", epoch)
     .execute()
 }
-
-type PublishableRow = Awaited<ReturnType<ReturnType<typeof publishable>["executeTakeFirstOrThrow"]>>
-
-/** Revision and subject come from one statement, hence from one snapshot. */
-const publishable = (db: Db) =>
-  db
-    .selectFrom("publications as p")
-    .leftJoin("links as l", (join) => join.onRef("l.id", "=", "p.subjectId").on("p.kind", "=", "link"))
-    .leftJoin("domains as d", (join) => join.onRef("d.id", "=", "p.subjectId").on("p.kind", "=", "domain"))
-    .select(["p.key", "p.kind", "p.revision"])
-    .select(["l.id", "l.url", "l.redirectStatus", "l.startsAt", "l.expiresAt", "l.expiredUrl", "l.maxClicks"])
-    .select([
-      "l.enabled",
-      "l.forwardQuery",
-      "l.forwardPath",
-      "l.guidePlatforms",
-      "l.allowPlatforms",
-      "l.bannedAt",
-      "l.rules",
-    ])
-    .select(["d.host", "d.caseSensitive", "d.rootUrl", "d.notFoundUrl"])
-
-function toRecord(row: PublishableRow, epoch: number): PublishableRecord {
-  const { key, revision } = row
-  const version = { epoch, revision }
-  const value =
-    row.kind === "link" ? encodeLink(version, linkRecord(row)) : encodeDomain(version, domainRecord(row))
-  return { key, revision, value }
-}
-
-/** The columns of a left join are null together. */
-function linkRecord(row: PublishableRow): LinkRecord | null {
-  if (row.id === null) return null
-  const link = row as NonNullableRow<PublishableRow, LinkColumn>
-  return linkRecordOf({ ...link, isBanned: row.bannedAt !== null })
-}
-
-function domainRecord(row: PublishableRow): DomainRecord | null {
-  if (row.host === null) return null
-  const { host, caseSensitive, rootUrl, notFoundUrl } = row
-  return { host, caseSensitive: caseSensitive !== false, rootUrl, notFoundUrl }
-}
-
-type LinkColumn =
-  | "id"
-  | "url"
-  | "redirectStatus"
-  | "enabled"
-  | "forwardQuery"
-  | "forwardPath"
-  | "guidePlatforms"
-  | "rules"
-type NonNullableRow<T, K extends keyof T> = T & { [P in K]: NonNullable<T[P]> }

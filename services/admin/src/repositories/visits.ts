@@ -3,6 +3,7 @@ import type { ClickBatch, RecordedVisit } from "@qiao/core/click.ts"
 import type pg from "pg"
 import { from as copyFrom } from "pg-copy-streams"
 import { countVisits, type InstanceCounts, type LinkCounts, type RollupCounts } from "../counting.ts"
+import { addGuideTokens } from "./guide-tokens.ts"
 
 const DAY_MS = 86_400_000
 
@@ -42,6 +43,7 @@ export async function storeBatches(
     await addInstances(client, counts.instances)
     await addTotals(client, counts.links)
     await addRollups(client, counts.rollups)
+    await addGuideTokens(client, counts.guideTokens)
     await client.query("commit")
     return {
       visits: counts.rows.length,
@@ -108,7 +110,8 @@ async function copyVisits(client: pg.ClientBase, rows: VisitRow[]): Promise<void
   if (rows.length === 0) return
   const copy = client.query(
     copyFrom(
-      `copy visits (at, link_id, workspace_id, outcome, automated, platform, os, device, browser, language, referrer)
+      `copy visits (at, link_id, workspace_id, outcome, automated, platform, os, device, browser, language, referrer,
+         rule, variant)
        from stdin`,
     ),
   )
@@ -116,13 +119,13 @@ async function copyVisits(client: pg.ClientBase, rows: VisitRow[]): Promise<void
 }
 
 function copyLine({ visit, atMs, workspaceId }: VisitRow): string {
-  const { linkId, outcome, automated, visitor, language, referrer } = visit
+  const { linkId, outcome, automated, visitor, language, referrer, rule, variant } = visit
   const fields = [
     ...[new Date(atMs).toISOString(), copyText(linkId), workspaceId === null ? "\\N" : workspaceId],
     ...[outcome, automated ? "t" : "f", visitor.platform, visitor.os, visitor.device, visitor.browser].map(
       copyText,
     ),
-    ...[language, referrer].map(copyText),
+    ...[language, referrer, rule, variant].map(copyText),
   ]
   return `${fields.join("\t")}\n`
 }

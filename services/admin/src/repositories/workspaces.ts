@@ -1,9 +1,13 @@
+import { domainKey } from "@qiao/core/keys.ts"
 import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
 import type { Workspace } from "../db/schema.ts"
 import { newId } from "../ids.ts"
 import { notFound } from "../problem.ts"
 import { type Page, type PageRequest, paged } from "./page.ts"
+import { type Publication, touchKey } from "./publications.ts"
+
+export type WorkspacePatch = Partial<Pick<Workspace, "name" | "timeZone" | "brand" | "wechatSignatureUrl">>
 
 export function listWorkspaces(db: Db, page: PageRequest): Promise<Page<Workspace>> {
   return paged(db.selectFrom("workspaces").selectAll(), page)
@@ -19,27 +23,51 @@ export async function lockWorkspace(trx: Trx, id: string): Promise<Workspace> {
 
 export function createWorkspace(
   trx: Trx | Db,
-  values: Pick<Workspace, "name" | "timeZone">,
+  values: WorkspacePatch & Pick<Workspace, "name" | "timeZone">,
 ): Promise<Workspace> {
   return trx
     .insertInto("workspaces")
-    .values({ id: newId("ws"), ...values })
+    .values({ id: newId("ws"), ...columnsOf(values) })
     .returningAll()
     .executeTakeFirstOrThrow()
 }
 
-/** Changes a workspace that the caller locked. */
-export function updateWorkspace(
+/** Changes a workspace that the caller locked. What its domains' records tell of it is published with each of them. */
+export async function updateWorkspace(
   trx: Trx,
-  workspace: Workspace,
-  patch: { name?: string; timeZone?: string },
-): Promise<Workspace> {
-  return trx
+  { id }: Workspace,
+  patch: WorkspacePatch,
+): Promise<{ workspace: Workspace; publications: Publication[] }> {
+  const workspace = await trx
     .updateTable("workspaces")
-    .set((eb) => ({ ...patch, version: eb("version", "+", 1), updatedAt: eb.fn<Date>("now", []) }))
-    .where("id", "=", workspace.id)
+    .set((eb) => ({ ...columnsOf(patch), version: eb("version", "+", 1), updatedAt: eb.fn<Date>("now", []) }))
+    .where("id", "=", id)
     .returningAll()
     .executeTakeFirstOrThrow()
+  const isPublished = patch.brand !== undefined || patch.wechatSignatureUrl !== undefined
+  return { workspace, publications: isPublished ? await touchDomains(trx, id) : [] }
+}
+
+/**
+ * As the workspace is locked, it gets no new domain meanwhile. Its domains are locked as well, before their keys, which is how a change of
+ * a domain does it; links can still be made on them.
+ */
+async function touchDomains(trx: Trx, workspaceId: string): Promise<Publication[]> {
+  const domains = await trx
+    .selectFrom("domains")
+    .select(["host", "aliases"])
+    .where("workspaceId", "=", workspaceId)
+    .orderBy("id")
+    .forNoKeyUpdate()
+    .execute()
+  const keys = domains.flatMap(({ host, aliases }) => [host, ...aliases].map(domainKey))
+  const publications: Publication[] = []
+  for (const key of keys.sort()) publications.push(await touchKey(trx, key))
+  return publications
+}
+
+function columnsOf<T extends WorkspacePatch>({ brand, ...columns }: T) {
+  return { ...columns, ...(brand !== undefined && { brand: brand && JSON.stringify(brand) }) }
 }
 
 /** Throws SQLSTATE 22023 for a zone that Postgres, which cuts the days, does not know. */

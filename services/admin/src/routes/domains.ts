@@ -1,55 +1,15 @@
-import { host, targetUrl, text } from "@qiao/core/fields.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
-import { z } from "zod"
 import type { Domain } from "../db/schema.ts"
 import { newId } from "../ids.ts"
+import { mergePlatformStatuses } from "../platform-status.ts"
 import { invalid, Problem } from "../problem.ts"
 import * as domains from "../repositories/domains.ts"
 import { reachOf } from "../repositories/keys.ts"
 import { findWorkspace } from "../repositories/workspaces.ts"
+import { checkUrls, type Placed } from "../safe-urls.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
+import { domainCreate, domainPatch, domainSchema, toDomain } from "./domain-schemas.ts"
 import { failures, idParams, noContent, ownedQuery, ownerOf, pageOfSchema } from "./schemas.ts"
-
-/** Scheme, host and port that short URLs begin with. */
-const origin = z.string().superRefine((value, ctx) => {
-  const url = URL.parse(value)
-  if (url === null || !/^https?:$/.test(url.protocol) || url.origin !== value) {
-    const message = "must be an origin such as https://s.example.com"
-    ctx.addIssue({ code: "custom", message, params: { code: "bad_origin" } })
-  }
-})
-
-const settings = z.strictObject({
-  aliases: z
-    .array(host)
-    .max(20)
-    .transform((hosts) => [...new Set(hosts)]),
-  origin,
-  rootUrl: targetUrl.nullable(),
-  notFoundUrl: targetUrl.nullable(),
-})
-
-const domainCreate = settings.partial().extend({
-  host,
-  workspaceId: text(100).optional(),
-  caseSensitive: z.boolean().default(true),
-})
-
-const domainSchema = z
-  .object({
-    id: z.string(),
-    workspaceId: z.string(),
-    host: z.string(),
-    aliases: z.array(z.string()),
-    origin: z.string(),
-    caseSensitive: z.boolean(),
-    rootUrl: z.string().nullable(),
-    notFoundUrl: z.string().nullable(),
-    version: z.number(),
-    createdAt: z.string(),
-    updatedAt: z.string(),
-  })
-  .meta({ id: "Domain" })
 
 const response = { 200: domainSchema, ...failures }
 
@@ -65,12 +25,16 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     handler: (req, reply) =>
       write(req, reply, async (trx) => {
-        const { host, workspaceId = req.caller.workspaceId, caseSensitive, ...given } = req.body
-        const { aliases = [], origin = `https://${host}`, rootUrl = null, notFoundUrl = null } = given
+        const { workspaceId = req.caller.workspaceId, ...given } = req.body
+        const { host, aliases = [], origin = `https://${host}`, platformStatus = {} } = given
         checkAliases(host, aliases)
         await findWorkspace(trx, workspaceId)
-        const values = { host, workspaceId, caseSensitive, aliases, origin, rootUrl, notFoundUrl }
-        const { domain, publications } = await domains.createDomain(trx, newId("dom"), values)
+        const { domain, publications } = await domains.createDomain(trx, newId("dom"), {
+          ...given,
+          ...{ workspaceId, aliases, origin },
+          platformStatus: mergePlatformStatuses({}, platformStatus, new Date()),
+        })
+        await checkUrls(req, trx, newUrls(domain, {}))
         const headers = { location: `/v1/domains/${domain.id}` }
         return { ...answer(201, domain, headers), publications }
       }),
@@ -104,7 +68,7 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
       summary: "Change a domain",
       description: "Its host never changes. Aliases are new hosts, so only the operator changes them.",
       params: idParams,
-      body: settings.partial(),
+      body: domainPatch,
       response,
     },
     handler: (req, reply) =>
@@ -117,7 +81,12 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
           }
           checkAliases(before.host, req.body.aliases)
         }
-        const { domain, publications } = await domains.updateDomain(trx, before, req.body)
+        const { platformStatus = {}, ...patch } = req.body
+        const { domain, publications } = await domains.updateDomain(trx, before, {
+          ...patch,
+          platformStatus: mergePlatformStatuses(before.platformStatus, platformStatus, new Date()),
+        })
+        await checkUrls(req, trx, newUrls(domain, before))
         return { ...answer(200, domain), publications }
       }),
   })
@@ -138,6 +107,14 @@ export const domainRoutes: FastifyPluginAsyncZod = async (app) => {
   })
 }
 
+/** Where visitors are sent who were not before. */
+function newUrls(domain: Domain, before: Partial<Domain>): Placed[] {
+  return (["rootUrl", "notFoundUrl", "expiredUrl"] as const).flatMap((name) => {
+    const url = domain[name]
+    return url === null || url === before[name] ? [] : [{ pointer: `/${name}`, url }]
+  })
+}
+
 function checkAliases(host: string, aliases: string[]): void {
   const index = aliases.indexOf(host)
   if (index === -1) return
@@ -146,8 +123,4 @@ function checkAliases(host: string, aliases: string[]): void {
 
 function answer(status: number, domain: Domain, headers: Record<string, string> = {}): Written {
   return { status, body: toDomain(domain), headers: { etag: etag(domain.version), ...headers } }
-}
-
-function toDomain(domain: Domain): z.output<typeof domainSchema> {
-  return { ...domain, createdAt: domain.createdAt.toISOString(), updatedAt: domain.updatedAt.toISOString() }
 }

@@ -1,19 +1,21 @@
-import { isAutomated } from "@qiao/core/automated.ts"
-import type { Visit } from "@qiao/core/condition.ts"
-import { type ExplainedRule, explain } from "@qiao/core/explain.ts"
+import { compileRule } from "@qiao/core/decide.ts"
 import { time } from "@qiao/core/fields.ts"
-import { referrerHost } from "@qiao/core/host.ts"
-import { languageOf } from "@qiao/core/language.ts"
-import { fieldProblem, LINK_DEFAULTS, linkSettings } from "@qiao/core/link.ts"
-import { locationOf, refusalOf } from "@qiao/core/location.ts"
-import type { LinkRecord } from "@qiao/core/record.ts"
-import { ruleWarnings } from "@qiao/core/rule-warnings.ts"
+import { fieldProblem, LINK_DEFAULTS, linkCreate, settingsProblems } from "@qiao/core/link.ts"
+import type { RuleSetRecord } from "@qiao/core/rule-set-record.ts"
 import { createVisitors } from "@qiao/core/visitor.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { linkRecordOf } from "../link-record.ts"
-import { findLink, settingsOf } from "../repositories/links.ts"
-import { checkedSettings } from "../settings.ts"
+import type { Domain } from "../db/schema.ts"
+import { type DryRunRule, dryRun } from "../dry-run.ts"
+import { domainForLink } from "../link-domain.ts"
+import { invalid } from "../problem.ts"
+import { domainRecordOf, linkRecordOf, type PublishedLink } from "../records.ts"
+import { activeBans } from "../repositories/bans.ts"
+import { findDomain } from "../repositories/domains.ts"
+import { findLink } from "../repositories/links.ts"
+import { findRules } from "../repositories/rule-sets.ts"
+import { orRefuse, unknownRuleSet } from "../settings.ts"
+import { linkWarnings } from "../warnings.ts"
 import { linkRef } from "./link-ref.ts"
 import { failures, idParams } from "./schemas.ts"
 
@@ -29,18 +31,8 @@ const visitSchema = z.strictObject({
   at: time.optional().describe("Default: now"),
   query: z.string().max(4_096).default("").describe("Raw, without the question mark"),
   path: z.string().max(4_096).default("").describe("Raw, what follows the code, with its leading slash"),
+  unlocked: z.boolean().default(false).describe("Whether the visitor gave the link's password"),
 })
-type VisitInput = z.output<typeof visitSchema>
-
-/** An address that the link does not have, or to which nothing can be forwarded, comes before every decision. */
-const REFUSED = {
-  kind: "page",
-  outcome: null,
-  rule: null,
-  variant: "",
-  location: null,
-  reserve: false,
-} as const
 
 const checkSchema = z.object({
   condition: z.string(),
@@ -50,18 +42,31 @@ const checkSchema = z.object({
   holds: z.boolean(),
 })
 
+const ruleSchema = z.object({
+  number: z.number().describe("Those of the rule set are counted on after the link's own"),
+  of: z.enum(["link", "rule_set"]),
+  name: z.string().nullable(),
+  applies: z.boolean(),
+  checks: z.array(checkSchema),
+} satisfies Record<keyof DryRunRule, z.ZodType>)
+
 const explanationSchema = z
   .object({
     decision: z.object({
-      kind: z.enum(["redirect", "page"]),
+      kind: z.enum(["redirect", "page", "app", "mini_program"]),
       outcome: z
         .string()
         .nullable()
-        .describe("null when the address itself is refused, and nothing is recorded"),
+        .describe("null when domain or address are refused, and nothing is recorded"),
       page: z.string().nullable(),
       rule: z.number().nullable(),
+      ruleName: z.string().nullable().describe("What statistics call it"),
       variant: z.string(),
       location: z.string().nullable().describe("Where a redirect leads, with what is forwarded"),
+      target: z
+        .record(z.string(), z.unknown())
+        .nullable()
+        .describe("What the page of an app or mini program offers"),
       reserve: z.boolean().describe("Whether it uses up one of `maxClicks`"),
     }),
     visitor: z.object({
@@ -71,6 +76,8 @@ const explanationSchema = z
       browser: z.string(),
       language: z.string(),
       referrer: z.string(),
+      country: z.string(),
+      region: z.string(),
       automated: z.boolean(),
     }),
     steps: z.array(
@@ -78,16 +85,7 @@ const explanationSchema = z
         step: z.string(),
         applies: z.boolean(),
         compared: z.record(z.string(), z.unknown()),
-        rules: z
-          .array(
-            z.object({
-              number: z.number(),
-              name: z.string().nullable(),
-              applies: z.boolean(),
-              checks: z.array(checkSchema),
-            } satisfies Record<keyof ExplainedRule, z.ZodType>),
-          )
-          .optional(),
+        rules: z.array(ruleSchema).optional(),
       }),
     ),
     warnings: z.array(fieldProblem),
@@ -110,8 +108,8 @@ export const explainRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     handler: async (req) => {
       const row = await findLink(app.db, req.caller.workspaceId, linkRef(req.params.id))
-      const link = linkRecordOf({ ...settingsOf(row), id: row.id, isBanned: row.bannedAt !== null })
-      return answer(link, req.body)
+      const domain = await findDomain(app.db, row.workspaceId, row.domainId)
+      return { ...(await run(row, domain, req.body)), warnings: linkWarnings(row, domain) }
     },
   })
 
@@ -119,59 +117,43 @@ export const explainRoutes: FastifyPluginAsyncZod = async (app) => {
     config: { scope: "links:read" },
     schema: {
       summary: "Explain what a visit of a link that is not saved would get",
-      body: z.strictObject({ link: linkSettings.partial().required({ url: true }), visit: visitSchema }),
+      description: "`link` is what creates one.",
+      body: z.strictObject({ link: linkCreate, visit: visitSchema }),
       response,
     },
     handler: async (req) => {
-      const settings = checkedSettings({ ...LINK_DEFAULTS, ...req.body.link }, "/link")
-      return answer(linkRecordOf({ ...settings, id: "lnk_unsaved", isBanned: false }), req.body.visit)
+      const { domain: host, password = null, ...given } = req.body.link
+      const settings = { ...LINK_DEFAULTS, ...given }
+      orRefuse(settings, settingsProblems(settings), "/link")
+      const domain = await domainForLink(app.db, req.caller.workspaceId, host, "/link")
+      // Nobody tries the password: that there is one is enough.
+      const unsaved = { id: "lnk_unsaved", bannedAt: null, passwordHash: password === null ? null : "" }
+      const link = { ...settings, ...unsaved, passwordVersion: 0 }
+      return { ...(await run(link, domain, req.body.visit)), warnings: linkWarnings(link, domain) }
     },
   })
 
-  function answer(link: LinkRecord, input: VisitInput): z.output<typeof explanationSchema> {
-    const headers = Object.fromEntries(
-      Object.entries(input.headers).map(([name, value]) => [name.toLowerCase(), value]),
-    )
-    const { platform, os, device, browser } = visitorOf(input.userAgent)
-    const visit: Visit = {
-      nowMs: (input.at ?? new Date()).getTime(),
-      platform,
-      os,
-      device,
-      browser,
-      language: languageOf(headers["accept-language"]),
-      referrer: referrerHost(headers.referer ?? ""),
-      query: input.query,
-      ip: input.ip,
+  async function run(link: PublishedLink, domain: Domain, { at = new Date(), ...visit }: VisitInput) {
+    const around = {
+      domain: domainRecordOf({ ...domain, ...NO_LOOKS }),
+      ruleSet: await ruleSetOf(link, domain.workspaceId),
+      bans: await activeBans(app.db),
+      placeOf: app.placeOf,
+      visitorOf,
     }
-    const { decision, steps } = explain(link, visit)
-    const location = decision.kind === "redirect" ? locationOf(link, decision, input) : null
-    const refusal =
-      refusalOf(link, input) ?? (decision.kind === "redirect" && location === null ? "not_found" : null)
-    return {
-      decision:
-        refusal === null
-          ? {
-              kind: decision.kind,
-              outcome: decision.outcome,
-              page: decision.kind === "page" ? decision.page : null,
-              rule: decision.rule,
-              variant: decision.variant,
-              location,
-              reserve: decision.kind === "redirect" && decision.reserve,
-            }
-          : { ...REFUSED, page: refusal },
-      visitor: {
-        platform,
-        os,
-        device,
-        browser,
-        language: visit.language,
-        referrer: visit.referrer,
-        automated: isAutomated(input.userAgent, headers),
-      },
-      steps,
-      warnings: ruleWarnings(link.rules.map(({ rule }) => rule)),
-    }
+    return dryRun(linkRecordOf(link), around, { ...visit, at })
+  }
+
+  async function ruleSetOf({ ruleSetId }: PublishedLink, workspaceId: string): Promise<RuleSetRecord | null> {
+    if (ruleSetId === null) return null
+    const rules = await findRules(app.db, workspaceId, ruleSetId)
+    // One that is used cannot go away, so it is of a link that is not saved.
+    if (rules === null) throw invalid([unknownRuleSet(ruleSetId, "/link")])
+    return { rules: rules.map(compileRule) }
   }
 }
+
+type VisitInput = z.output<typeof visitSchema>
+
+/** How a workspace's pages look has no part in a decision. */
+const NO_LOOKS = { brand: null, wechatSignatureUrl: null }

@@ -1,31 +1,15 @@
 import { codeGenerator, codeLengthFor } from "@qiao/core/code.ts"
 import { host, text } from "@qiao/core/fields.ts"
-import {
-  LINK_DEFAULTS,
-  LINK_STATUSES,
-  type LinkCreate,
-  type LinkSettings,
-  link,
-  linkCreate,
-  linkPatch,
-  linkPut,
-  tagName,
-} from "@qiao/core/link.ts"
+import { LINK_STATUSES, link, linkCreate, linkPatch, linkPut, tagName } from "@qiao/core/link.ts"
 import { PLATFORMS } from "@qiao/core/platform.ts"
-import type { FastifyRequest } from "fastify"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import type { Trx } from "../db/connect.ts"
 import { violationOf } from "../db/constraints.ts"
-import type { Domain } from "../db/schema.ts"
-import { newId } from "../ids.ts"
-import { invalid, invalidField, Problem } from "../problem.ts"
-import { defaultDomain, domainOfHost, unknownDomain } from "../repositories/domains.ts"
+import { toLink } from "../link-answer.ts"
+import { createLink, createOrReplaceLink, updateLink } from "../link-writes.ts"
 import { LINK_SORTS, listLinks } from "../repositories/link-list.ts"
 import * as links from "../repositories/links.ts"
-import type { Publication } from "../repositories/publications.ts"
-import { checkedSettings } from "../settings.ts"
-import { checkIfMatch, etag, type Written, write } from "../write.ts"
+import { checkIfMatch, etag, write } from "../write.ts"
 import { linkRef } from "./link-ref.ts"
 import { failures, idParams, noContent, pageOfSchema, pageQuery } from "./schemas.ts"
 
@@ -33,6 +17,7 @@ const linkQuery = pageQuery.extend({
   search: text(200).optional(),
   tag: tagName.optional(),
   domain: host.optional(),
+  ruleSet: text(100).optional().describe("The id of the rule set they use"),
   status: z.enum(LINK_STATUSES).optional(),
   platform: z.enum(PLATFORMS).optional(),
   sort: z.enum(LINK_SORTS).default("-createdAt"),
@@ -47,11 +32,15 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
     config: { scope: "links:write" },
     schema: {
       summary: "Create a link",
-      description: "With `Accept: text/plain` the answer is the short URL alone.",
+      description:
+        "With `Accept: text/plain` the answer is the short URL alone. A domain that is marked as blocked on a platform gets new links only with `force`.",
       body: linkCreate,
       response: { 201: link, ...failures },
     },
-    handler: (req, reply) => write(req, reply, (trx) => create(trx, req, req.body)),
+    handler: async (req, reply) => {
+      const passwordHash = await hashed(req.body.password)
+      return write(req, reply, (trx) => createLink(trx, req, req.body, { newCode, passwordHash }))
+    },
   })
 
   app.get("/links", {
@@ -64,7 +53,7 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
     handler: async (req) => {
       const { limit, cursor, sort, ...filter } = req.query
       const page = await listLinks(app.db, req.caller.workspaceId, filter, sort, { limit, cursor })
-      return { data: page.data.map(links.toLink), nextCursor: page.nextCursor }
+      return { data: page.data.map(toLink), nextCursor: page.nextCursor }
     },
   })
 
@@ -78,19 +67,22 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
     },
     handler: async (req, reply) => {
       const row = await links.findLink(app.db, req.caller.workspaceId, linkRef(req.params.id))
-      return reply.header("etag", etag(row.version)).send(links.toLink(row))
+      return reply.header("etag", etag(row.version)).send(toLink(row))
     },
   })
 
   app.patch("/links/:id", {
     config: { scope: "links:write" },
     schema: { summary: "Change a link", params: idParams, body: linkPatch, response },
-    handler: (req, reply) =>
-      write(req, reply, async (trx) => {
+    handler: async (req, reply) => {
+      const { password, ...patch } = req.body
+      const passwordHash = await hashed(password)
+      return write(req, reply, async (trx) => {
         const row = await links.lockLink(trx, req.caller.workspaceId, linkRef(req.params.id))
         checkIfMatch(req, row.version)
-        return update(trx, row, { ...links.settingsOf(row), ...req.body })
-      }),
+        return updateLink(trx, req, row, { ...links.settingsOf(row), ...patch }, passwordHash)
+      })
+    },
   })
 
   app.delete("/links/:id", {
@@ -118,7 +110,9 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
       response: { 200: link, 201: link, ...failures },
     },
     handler: async (req, reply) => {
-      const upsert = () => write(req, reply, (trx) => createOrReplace(trx, req, req.body))
+      const passwordHash = await hashed(req.body.password)
+      const upsert = () =>
+        write(req, reply, (trx) => createOrReplaceLink(trx, req, req.body, { newCode, passwordHash }))
       try {
         return await upsert()
       } catch (err) {
@@ -129,76 +123,8 @@ export const linkRoutes: FastifyPluginAsyncZod<{ expectedLinks: number }> = asyn
     },
   })
 
-  async function create(trx: Trx, req: FastifyRequest, body: LinkCreate): Promise<Written> {
-    const { workspaceId } = req.caller
-    const { domain: hostName, code, reuse = false, ...given } = body
-    const settings = checkedSettings({ ...LINK_DEFAULTS, ...given })
-    const domain = await findDomain(trx, workspaceId, hostName)
-    const id = newId("lnk")
-    const insert = (code: string) => links.insertLink(trx, workspaceId, { id, domain, code, reuse, settings })
-    let claim = await insert(code ?? newCode())
-    while (claim.kind !== "ok") {
-      if (code !== undefined) throw links.codeTaken(code, claim.kind)
-      claim = await insert(newCode())
-    }
-    const created = await answer(trx, workspaceId, id, 201, claim.publication)
-    const shortUrlOnly = prefersText(req) && { body: `${created.body.shortUrl}\n` }
-    return { ...created, ...shortUrlOnly, headers: { ...created.headers, location: `/v1/links/${id}` } }
+  /** Before the transaction, which it would keep open. */
+  async function hashed(password: string | null | undefined): Promise<links.PasswordChange> {
+    return typeof password === "string" ? app.hashPassword(password) : password
   }
-
-  async function createOrReplace(
-    trx: Trx,
-    req: FastifyRequest,
-    body: z.output<typeof linkPut>,
-  ): Promise<Written> {
-    const row = await links.lockByExternalId(trx, req.caller.workspaceId, body.externalId)
-    if (row === null) {
-      if (req.headers["if-match"] !== undefined) {
-        throw new Problem(412, "version_mismatch", "There is no link with this externalId.")
-      }
-      return create(trx, req, body)
-    }
-    checkIfMatch(req, row.version)
-    const { domain, code, reuse: _, ...given } = body
-    const isElsewhere =
-      domain !== undefined && (await domainOfHost(trx, row.workspaceId, domain))?.id !== row.domainId
-    const moved = [
-      ...(isElsewhere ? ["/domain"] : []),
-      ...(code !== undefined && code !== row.code ? ["/code"] : []),
-    ]
-    if (moved.length > 0) {
-      throw invalid(moved.map((pointer) => ({ pointer, code: "immutable", detail: "can never change" })))
-    }
-    return update(trx, row, { ...LINK_DEFAULTS, ...given })
-  }
-}
-
-async function update(trx: Trx, row: links.LinkRow, settings: LinkSettings): Promise<Written> {
-  const publication = await links.updateLink(trx, row, checkedSettings(settings))
-  return answer(trx, row.workspaceId, row.id, 200, publication)
-}
-
-async function answer(trx: Trx, workspaceId: string, id: string, status: number, publication: Publication) {
-  const row = await links.findLink(trx, workspaceId, { by: "id", id })
-  return {
-    status,
-    body: links.toLink(row),
-    headers: { etag: etag(row.version) },
-    publications: [publication],
-  }
-}
-
-async function findDomain(trx: Trx, workspaceId: string, hostName: string | undefined): Promise<Domain> {
-  if (hostName !== undefined) {
-    const domain = await domainOfHost(trx, workspaceId, hostName)
-    if (domain === undefined) throw unknownDomain(hostName)
-    return domain
-  }
-  const domain = await defaultDomain(trx, workspaceId)
-  if (domain === undefined) throw invalidField("/domain", "no_domain", "this workspace has no domain yet")
-  return domain
-}
-
-function prefersText(req: FastifyRequest): boolean {
-  return /^text\/plain\b/i.test(req.headers.accept ?? "")
 }

@@ -1,4 +1,5 @@
-import { text, timeZone } from "@qiao/core/fields.ts"
+import { brand } from "@qiao/core/brand.ts"
+import { targetUrl, text, timeZone } from "@qiao/core/fields.ts"
 import type { FastifyRequest } from "fastify"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
@@ -8,13 +9,27 @@ import * as workspaces from "../repositories/workspaces.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
 import { failures, idParams, pageOfSchema, pageQuery } from "./schemas.ts"
 
-const settings = z.strictObject({ name: text(100), timeZone })
+const httpsUrl = targetUrl.refine((url) => url.startsWith("https:"), {
+  error: "must begin with https://",
+  params: { code: "url_scheme" },
+})
+
+const settings = z.strictObject({
+  name: text(100),
+  timeZone,
+  brand: brand.nullable().describe("What its visitors' pages show"),
+  wechatSignatureUrl: httpsUrl
+    .nullable()
+    .describe("Where the page of a mini program gets its JS-SDK signature"),
+})
 
 const workspaceSchema = z
   .object({
     id: z.string(),
     name: z.string(),
     timeZone: z.string(),
+    brand: brand.nullable(),
+    wechatSignatureUrl: z.string().nullable(),
     version: z.number(),
     createdAt: z.string(),
     updatedAt: z.string(),
@@ -28,14 +43,14 @@ export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
     config: { scope: "operator" },
     schema: {
       summary: "Create a workspace",
-      body: settings.partial({ timeZone: true }),
+      body: settings.partial().required({ name: true }),
       response: { 201: workspaceSchema, ...failures },
     },
     handler: (req, reply) =>
       write(req, reply, async (trx) => {
-        const { name, timeZone = "Asia/Shanghai" } = req.body
+        const { timeZone = "Asia/Shanghai", ...given } = req.body
         await workspaces.checkTimeZone(trx, timeZone)
-        const workspace = await workspaces.createWorkspace(trx, { name, timeZone })
+        const workspace = await workspaces.createWorkspace(trx, { timeZone, ...given })
         return answer(201, workspace, { location: `/v1/workspaces/${workspace.id}` })
       }),
   })
@@ -65,14 +80,21 @@ export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
 
   app.patch("/workspaces/:id", {
     config: { scope: "admin" },
-    schema: { summary: "Change a workspace", params: idParams, body: settings.partial(), response },
+    schema: {
+      summary: "Change a workspace",
+      description: "Its brand and signature url are seen on all its domains at once. Null takes them away.",
+      params: idParams,
+      body: settings.partial(),
+      response,
+    },
     handler: (req, reply) =>
       write(req, reply, async (trx) => {
         checkWorkspace(req, req.params.id)
         const before = await workspaces.lockWorkspace(trx, req.params.id)
         checkIfMatch(req, before.version)
         if (req.body.timeZone !== undefined) await workspaces.checkTimeZone(trx, req.body.timeZone)
-        return answer(200, await workspaces.updateWorkspace(trx, before, req.body))
+        const { workspace, publications } = await workspaces.updateWorkspace(trx, before, req.body)
+        return { ...answer(200, workspace), publications }
       }),
   })
 }

@@ -4,31 +4,24 @@ import type { Redis } from "ioredis"
 import { sql } from "kysely"
 import type { Test } from "tap"
 import { waitFor } from "../../../test/support/wait.ts"
-import type { Db } from "../../src/db/connect.ts"
-import { type IngestDeps, type IngestMetrics, runPartition } from "../../src/ingesting.ts"
+import { connectDb, type Db } from "../../src/db/connect.ts"
+import { type IngestDeps, type IngestMetrics, noIngestMetrics, runPartition } from "../../src/ingesting.ts"
+import { noReportMetrics, runReporting } from "../../src/reporting.ts"
 import { quiet } from "./publisher.ts"
 
 const HOUR_MS = 3_600_000
+
+type Stores = { databaseUrl: string; redisUrl: string }
 
 export type TestIngest = { metrics: IngestMetrics; stop(): Promise<void> }
 
 /** An ingest of some partitions, as its process runs it. */
 export function startIngest(
   t: Test,
-  stores: { databaseUrl: string; redisUrl: string },
+  stores: Stores,
   { partitions = [0], ...overrides }: Partial<IngestDeps> & { partitions?: number[] } = {},
 ): TestIngest {
-  const metrics: IngestMetrics = {
-    ...{
-      visits: 0,
-      batches: 0,
-      duplicateBatches: 0,
-      expiredVisits: 0,
-      deadLettered: 0,
-      failures: 0,
-      owned: 0,
-    },
-  }
+  const metrics = noIngestMetrics()
   const deps: IngestDeps = {
     ...{ ...stores, log: quiet, now: Date.now, batchesMax: 50, horizonMs: 72 * HOUR_MS, metrics },
     ...overrides,
@@ -43,6 +36,20 @@ export function startIngest(
   return { metrics, stop }
 }
 
+/** What brings reports to Postgres, as the ingest's process runs it. */
+export function startReporting(t: Test, { databaseUrl, redisUrl }: Stores) {
+  const metrics = noReportMetrics()
+  const db = connectDb(databaseUrl, 1, () => undefined)
+  const stopping = new AbortController()
+  const running = runReporting({ db, redisUrl, log: quiet, now: Date.now, metrics }, stopping.signal)
+  t.teardown(async () => {
+    stopping.abort()
+    await running
+    await db.destroy()
+  })
+  return { metrics }
+}
+
 export const ANDROID = {
   platform: "wechat",
   os: "android",
@@ -54,7 +61,8 @@ export const ANDROID = {
 export function visit(linkId: string, more: Partial<RecordedVisit> = {}): RecordedVisit {
   const visitor = { ...ANDROID, id: "v" }
   const rest = { language: "zh-CN", referrer: "mp.weixin.qq.com", ip: "203.0.113.77" }
-  return { linkId, atMs: Date.now(), outcome: "redirect", automated: false, visitor, ...rest, ...more }
+  const decided = { outcome: "redirect", rule: "", variant: "", guideToken: "" } as const
+  return { linkId, atMs: Date.now(), automated: false, visitor, ...rest, ...decided, ...more }
 }
 
 export function seal(visits: RecordedVisit[], header: Partial<BatchHeader> = {}): string {

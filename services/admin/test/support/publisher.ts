@@ -1,11 +1,7 @@
 import { once } from "node:events"
-import {
-  type DomainRecord,
-  decodeDomain,
-  decodeLink,
-  type LinkRecord,
-  type Versioned,
-} from "@qiao/core/record.ts"
+import { type DomainRecord, decodeDomain } from "@qiao/core/domain-record.ts"
+import { decodeLink, type LinkRecord } from "@qiao/core/record.ts"
+import type { Versioned } from "@qiao/core/versioned.ts"
 import { sql } from "kysely"
 import type { Test } from "tap"
 import { connectDb } from "../../src/db/connect.ts"

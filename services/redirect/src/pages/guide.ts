@@ -1,84 +1,94 @@
+import type { Brand } from "@qiao/core/brand.ts"
 import type { Platform } from "@qiao/core/platform.ts"
-import { documentOf, escapeHtml, type Page, pageHeaders, pageOf } from "./layout.ts"
-import {
-  APP_NAMES,
-  APP_UNNAMED,
-  GUIDE,
-  LANGUAGES,
-  type Language,
-  MENUS,
-  type Menu,
-  STEPS,
-  WECHAT_FAMILY,
-  WITHOUT_MENU,
-} from "./texts.ts"
+import type { Os } from "@qiao/core/visitor.ts"
+import { COPY_SCRIPT } from "./copying.ts"
+import { type Html, html, NOTHING } from "./html.ts"
+import type { Layout, Page } from "./layout.ts"
+import { byLanguage, type Language } from "./texts.ts"
+import { appName, WAY_OUT_STYLE, wayOut } from "./way-out.ts"
 
-/** What is filled into a guide page. `shortUrl` is the address the visitor opened, `targetHost` where it leads. */
+/** `shortUrl` is the address the visitor opened, `targetHost` where it leads, `token` what tells that they came back. */
 export type GuideRequest = {
   language: Language
   platform: Platform
-  os: string
+  os: Os
   targetHost: string
   shortUrl: string
+  token: string
 }
 
 /** Keeps the page small. A longer address is shown without its query; the script puts in the whole one. */
-const SHOWN_URL_MAX = 1_024
+const SHOWN_URL_MAX = 200
 
-/**
- * Copies the page's own address: clipboard, else a selected textarea, else the visitor's own fingers. Says "copied" only if it was.
- * Written for the web views of ten years ago.
- */
-export const COPY_SCRIPT = `(function(){var address=document.getElementById("address"),button=document.getElementById("copy"),said=document.getElementById("said"),url=location.href.split("#")[0];
-address.textContent=url;button.hidden=false;
-function say(done){said.textContent=button.getAttribute(done?"data-done":"data-failed")}
-function old(){var area=document.createElement("textarea"),done=false;area.value=url;area.readOnly=true;area.style.position="fixed";area.style.opacity="0";document.body.appendChild(area);area.select();area.setSelectionRange(0,url.length);try{done=document.execCommand("copy")}catch(e){}document.body.removeChild(area);button.focus();return done}
-button.onclick=function(){if(navigator.clipboard&&navigator.clipboard.writeText)navigator.clipboard.writeText(url).then(function(){say(true)},function(){say(old())});else say(old())}})()`
+const STYLE = `${WAY_OUT_STYLE}
+  .address{-webkit-user-select:all;user-select:all}`
 
-/** Builds every variant once; a request only fills in text. */
-export function createGuide(): (request: GuideRequest) => Page {
-  const variants = new Map(
-    LANGUAGES.flatMap((language) =>
-      MENUS.map((menu) => [language + menu, variantOf(language, menu)] as const),
-    ),
-  )
-  const headers = {
-    "zh-CN": pageHeaders("zh-CN", COPY_SCRIPT),
-    en: pageHeaders("en", COPY_SCRIPT),
-  }
-  return ({ language, platform, os, targetHost, shortUrl }) => {
-    const parts = variants.get(language + menuOf(platform, os)) ?? []
-    const slots: Record<string, string> = {
-      app: APP_NAMES[platform]?.[language] ?? APP_UNNAMED[language],
-      host: escapeHtml(targetHost),
-      url: escapeHtml(shownUrl(shortUrl)),
+export function createGuide(layout: Layout, brand: Brand | null): (request: GuideRequest) => Page {
+  const frames = byLanguage((language) => {
+    const { title, lead } = { ...brand?.guide?.[language] }
+    const words = TEXTS[language]
+    const page = layout({ language, title: title ?? words.title, style: STYLE, script: COPY_SCRIPT })
+    return {
+      page,
+      title: title ?? words.title,
+      leadIn: lead === undefined ? words.lead : () => html`${lead}`,
     }
-    // Odd parts are the names of slots.
-    const html = parts.map((part, i) => (i % 2 === 0 ? part : (slots[part] ?? ""))).join("")
-    return pageOf(200, headers[language], html)
+  })
+  return ({ language, platform, os, targetHost, shortUrl, token }) => {
+    const { page, title, leadIn } = frames[language]
+    const words = TEXTS[language]
+    const way = wayOut(platform, os, language)
+    const copyLead = way === null ? words.onlyCopy : way.isSure ? words.orCopy : words.elseCopy
+    return page(
+      200,
+      html`<h1>${title}</h1><p>${leadIn(appName(platform, language))}</p>
+<p class="soft">${words.target(html`<strong>${targetHost}</strong>`)}</p>${way?.steps ?? NOTHING}
+<h2>${copyLead}</h2>
+<p class="box address" id="address" data-token="${token}">${shown(shortUrl)}</p>
+<button class="button" id="copy" type="button" hidden data-done="${words.copied}" data-failed="${words.notCopied}">${words.copy}</button>
+<p id="said" role="status"></p>`,
+    )
   }
 }
 
-function variantOf(language: Language, menu: Menu): string[] {
-  const text = GUIDE[language]
-  const steps = STEPS[language][menu].map((step) => `<li>${step}</li>`).join("")
-  const main = `<h1>${text.title}</h1><p>${text.lead}</p>
-${steps === "" ? "" : `<ol>${steps}</ol>`}
-<p>${steps === "" ? text.onlyCopy : text.orCopy}</p>
-<p class="address" id="address">{{url}}</p>
-<p><button id="copy" type="button" hidden data-done="${text.copied}" data-failed="${text.notCopied}">${text.copy}</button></p>
-<p id="said" role="status"></p>
-<p class="soft">${text.target.replace("{{host}}", '<strong class="host">{{host}}</strong>')}</p>`
-  return documentOf(language, text.title, main, COPY_SCRIPT).split(/\{\{(\w+)\}\}/)
-}
-
-function menuOf(platform: Platform, os: string): Menu {
-  if (WITHOUT_MENU.has(platform)) return "none"
-  if (!WECHAT_FAMILY.has(platform)) return "menu"
-  if (os === "ios") return "wechat_ios"
-  return os === "windows" || os === "macos" || os === "linux" ? "wechat_desktop" : "wechat_android"
-}
-
-function shownUrl(url: string): string {
+function shown(url: string): string {
   return url.length <= SHOWN_URL_MAX ? url : url.replace(/\?.*/s, "").slice(0, SHOWN_URL_MAX)
+}
+
+type Words = {
+  title: string
+  lead: (app: string) => Html
+  target: (host: Html) => Html
+  orCopy: string
+  elseCopy: string
+  onlyCopy: string
+  copy: string
+  copied: string
+  notCopied: string
+}
+
+const TEXTS: Record<Language, Words> = {
+  "zh-CN": {
+    title: "请在浏览器中打开",
+    lead: (app) => html`这个链接不能在${app}里打开，请按下面的步骤换到手机或电脑的浏览器。`,
+    target: (host) => html`打开后将前往 ${host}`,
+    orCopy: "也可以复制地址，粘贴到浏览器",
+    elseCopy: "没有这一项？复制地址，粘贴到浏览器",
+    onlyCopy: "请复制地址，粘贴到浏览器的地址栏",
+    copy: "复制地址",
+    copied: "已复制。请打开浏览器，粘贴到地址栏。",
+    notCopied: "未能复制。请长按上面的地址，再选择“复制”。",
+  },
+  en: {
+    title: "Please open this in your browser",
+    lead: (app) =>
+      html`This link does not open inside ${app}. Please move on to the browser of your phone or computer.`,
+    target: (host) => html`It leads to ${host}`,
+    orCopy: "Or copy the address into your browser",
+    elseCopy: "No such entry? Copy the address into your browser",
+    onlyCopy: "Copy the address and paste it into your browser",
+    copy: "Copy the address",
+    copied: "Copied. Now open your browser and paste it there.",
+    notCopied: "Could not copy. Please press and hold the address above, then choose “Copy”.",
+  },
 }

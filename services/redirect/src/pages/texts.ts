@@ -3,6 +3,10 @@ import type { Platform } from "@qiao/core/platform.ts"
 export type Language = "zh-CN" | "en"
 export const LANGUAGES = ["zh-CN", "en"] as const
 
+export function byLanguage<T>(make: (language: Language) => T): Record<Language, T> {
+  return { "zh-CN": make("zh-CN"), en: make("en") }
+}
+
 /** Chinese for whoever reads Chinese first, English for everyone else. */
 export function pageLanguage(languageTag: string): Language {
   return /^zh\b/i.test(languageTag) ? "zh-CN" : "en"
@@ -97,81 +101,11 @@ export const FIXED: Record<Language, Record<FixedPage, Text>> = {
   },
 }
 
-export type GuideText = {
-  title: string
-  /** Has the slot `{{app}}`. */
-  lead: string
-  orCopy: string
-  onlyCopy: string
-  copy: string
-  copied: string
-  notCopied: string
-  /** Has the slot `{{host}}`. */
-  target: string
-}
-
-export const GUIDE: Record<Language, GuideText> = {
-  "zh-CN": {
-    title: "请在浏览器中打开",
-    lead: "这个链接需要离开{{app}}，在手机或电脑的浏览器里打开。",
-    orCopy: "或者复制下面的地址，粘贴到浏览器的地址栏：",
-    onlyCopy: "请复制下面的地址，粘贴到浏览器的地址栏：",
-    copy: "复制地址",
-    copied: "已复制",
-    notCopied: "未能复制。请长按上面的地址，再选择“复制”。",
-    target: "打开后将前往 {{host}}",
-  },
-  en: {
-    title: "Please open this in your browser",
-    lead: "This link needs to leave {{app}} and opens in the browser of your phone or computer.",
-    orCopy: "Or copy this address and paste it into your browser:",
-    onlyCopy: "Copy this address and paste it into your browser:",
-    copy: "Copy the address",
-    copied: "Copied",
-    notCopied: "Could not copy. Please press and hold the address above, then choose “Copy”.",
-    target: "It leads to {{host}}",
-  },
-}
-
-/** Where the menu is, by app and system. */
-export type Menu = "wechat_android" | "wechat_ios" | "wechat_desktop" | "menu" | "none"
-export const MENUS = ["wechat_android", "wechat_ios", "wechat_desktop", "menu", "none"] as const
-
-export const STEPS: Record<Language, Record<Menu, string[]>> = {
-  "zh-CN": {
-    wechat_android: ["点击右上角的 ···", "选择“在浏览器打开”"],
-    wechat_ios: ["点击右上角的 ···", "选择“在 Safari 中打开”或“在默认浏览器中打开”"],
-    wechat_desktop: ["点击窗口上方的 ··· 或浏览器图标", "选择“用默认浏览器打开”"],
-    menu: ["点击右上角的 ··· 或 ⋮", "选择“在浏览器打开”（如果有这一项）"],
-    none: [],
-  },
-  en: {
-    wechat_android: ["Tap ··· at the top right", "Choose “Open in Browser”"],
-    wechat_ios: ["Tap ··· at the top right", "Choose “Open in Safari” or “Open in Default Browser”"],
-    wechat_desktop: [
-      "Click ··· or the browser icon at the top of the window",
-      "Choose “Open with Default Browser”",
-    ],
-    menu: ["Tap ··· or ⋮ at the top right", "Choose “Open in browser”, if the menu has it"],
-    none: [],
-  },
-}
-
-/** Apps whose menu has no such entry; there only copying helps. */
-export const WITHOUT_MENU: ReadonlySet<Platform> = new Set([
-  "taobao",
-  "alipay",
-  "jd",
-  "meituan",
-  "xiaohongshu",
-])
-
-export const WECHAT_FAMILY: ReadonlySet<Platform> = new Set(["wechat", "wecom", "wechat-devtools"])
-
 export const APP_UNNAMED: Record<Language, string> = { "zh-CN": "当前应用", en: "this app" }
 
 export const APP_NAMES: Partial<Record<Platform, Record<Language, string>>> = {
   wechat: { "zh-CN": "微信", en: "WeChat" },
+  "wechat-devtools": { "zh-CN": "微信", en: "WeChat" },
   wecom: { "zh-CN": "企业微信", en: "WeCom" },
   qq: { "zh-CN": " QQ ", en: "QQ" },
   dingtalk: { "zh-CN": "钉钉", en: "DingTalk" },
@@ -188,4 +122,11 @@ export const APP_NAMES: Partial<Record<Platform, Record<Language, string>>> = {
   meituan: { "zh-CN": "美团", en: "Meituan" },
   bilibili: { "zh-CN": "哔哩哔哩", en: "Bilibili" },
   zhihu: { "zh-CN": "知乎", en: "Zhihu" },
+  baidu: { "zh-CN": "百度", en: "Baidu" },
+  facebook: { "zh-CN": " Facebook ", en: "Facebook" },
+  instagram: { "zh-CN": " Instagram ", en: "Instagram" },
+  line: { "zh-CN": " LINE ", en: "LINE" },
+  kakaotalk: { "zh-CN": " KakaoTalk ", en: "KakaoTalk" },
+  twitter: { "zh-CN": " X ", en: "X" },
+  whatsapp: { "zh-CN": " WhatsApp ", en: "WhatsApp" },
 }

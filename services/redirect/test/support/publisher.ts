@@ -1,5 +1,9 @@
+import { type BanSet, encodeBanSet } from "@qiao/core/ban-set.ts"
 import { type ClickBatch, unpackBatch } from "@qiao/core/click.ts"
+import type { CompiledRule } from "@qiao/core/decide.ts"
+import { type DomainRecord, encodeDomain } from "@qiao/core/domain-record.ts"
 import {
+  BANS_KEY,
   BUCKETS,
   CHANGES_CHANNEL,
   clickStreamKey,
@@ -7,17 +11,16 @@ import {
   HEARTBEAT,
   linkKey,
   markerKey,
+  ruleSetKey,
 } from "@qiao/core/keys.ts"
-import {
-  type DomainRecord,
-  encodeDomain,
-  encodeLink,
-  type LinkRecord,
-  type RecordVersion,
-} from "@qiao/core/record.ts"
+import { encodeLink, type LinkRecord } from "@qiao/core/record.ts"
+import { encodeRuleSet } from "@qiao/core/rule-set-record.ts"
+import type { RecordVersion } from "@qiao/core/versioned.ts"
 import { Redis } from "ioredis"
 import type { Test } from "tap"
+import { PLAIN_DOMAIN } from "../../../../packages/core/test/support/domain.ts"
 import { PLAIN_LINK } from "../../../../packages/core/test/support/link.ts"
+import { waitFor } from "../../../test/support/wait.ts"
 
 /** Writes what the real publisher writes, in the test's own order and versions. */
 export type Publisher = Awaited<ReturnType<typeof startPublisher>>
@@ -57,8 +60,18 @@ export async function startPublisher(t: Test, url: string) {
     tombstone: (code: string, version?: Partial<RecordVersion>) =>
       write(linkKey(HOST, code), (v) => encodeLink(v, null), version),
     domain: (host: string, fields: Partial<DomainRecord> = {}) => {
-      const domain = { host, caseSensitive: true, rootUrl: null, notFoundUrl: null, ...fields }
-      return write(domainKey(host), (v) => encodeDomain(v, domain))
+      return write(domainKey(host), (v) => encodeDomain(v, { ...PLAIN_DOMAIN, host, ...fields }))
+    },
+    ruleSet: (id: string, rules: CompiledRule[]) => write(ruleSetKey(id), (v) => encodeRuleSet(v, { rules })),
+    noRuleSet: (id: string) => write(ruleSetKey(id), (v) => encodeRuleSet(v, null)),
+    /** Everything that is banned from now on. */
+    bans: (
+      bans: Partial<Record<keyof BanSet, Iterable<string>>> = {},
+      version: Partial<RecordVersion> = {},
+    ) => {
+      const { hosts = [], domains = [], workspaces = [] } = bans
+      const set = { hosts: new Set(hosts), domains: new Set(domains), workspaces: new Set(workspaces) }
+      return write(BANS_KEY, (v) => encodeBanSet(v, set), version)
     },
     noDomain: (host: string) => write(domainKey(host), (v) => encodeDomain(v, null)),
     complete: async (epoch = 1) => {
@@ -70,6 +83,17 @@ export async function startPublisher(t: Test, url: string) {
     speak: () => {
       clearInterval(heartbeat)
       heartbeat = setInterval(beat, 100)
+    },
+    /** The visits of a link, as soon as there are so many. */
+    recorded: async (linkId: string, count: number) => {
+      const visits = async () => {
+        const batches = await publisher.batches()
+        return batches.flatMap((batch) => batch.visits).filter((visit) => visit.linkId === linkId)
+      }
+      await waitFor(`${count} visits of ${linkId}`, async () => (await visits()).length >= count, {
+        timeoutMs: 3_000,
+      })
+      return visits()
     },
     /** Everything in the click streams, oldest first a partition. */
     batches: async (partitions = 4): Promise<ClickBatch[]> => {

@@ -1,0 +1,17 @@
+import { type CompiledRule, compileRule } from "./decide.ts"
+import type { Rule } from "./rule.ts"
+import { decodeVersioned, encodeVersioned, type RecordVersion, type Versioned } from "./versioned.ts"
+
+/** Rules that many links share. */
+export type RuleSetRecord = { rules: readonly CompiledRule[] }
+
+type RuleSetWire = { ru: Rule[] }
+
+export function encodeRuleSet(version: RecordVersion, ruleSet: RuleSetRecord | null): string {
+  return encodeVersioned(version, ruleSet && { ru: ruleSet.rules.map(({ rule }) => rule) })
+}
+
+/** Throws on a value that no version of this code wrote. */
+export function decodeRuleSet(value: string): Versioned<RuleSetRecord> {
+  return decodeVersioned(value, (wire: RuleSetWire) => ({ rules: wire.ru.map(compileRule) }))
+}

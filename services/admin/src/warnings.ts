@@ -1,0 +1,38 @@
+import type { FieldProblem } from "@qiao/core/link.ts"
+import { ruleWarnings } from "@qiao/core/rule-warnings.ts"
+import type { Domain, PlatformStatuses } from "./db/schema.ts"
+import { type Addresses, urlsOf } from "./safe-urls.ts"
+import { lookAlikeOf } from "./safety/look-alike.ts"
+
+/** What is allowed but ought to be known, with pointers into the link. */
+export function linkWarnings(
+  settings: Addresses,
+  { platformStatus }: Pick<Domain, "platformStatus">,
+): FieldProblem[] {
+  return [...settingsWarnings(settings), ...domainWarnings(platformStatus)]
+}
+
+/** Those of a link's settings, or of a rule set. */
+export function settingsWarnings(settings: Addresses): FieldProblem[] {
+  return [...ruleWarnings(settings.rules), ...hostWarnings(settings)]
+}
+
+function hostWarnings(settings: Addresses): FieldProblem[] {
+  return urlsOf(settings).flatMap(({ pointer, url }) => {
+    // Few have any: the others need not be parsed.
+    const lookAlike = url.includes("xn--") ? lookAlikeOf(new URL(url).hostname) : null
+    if (lookAlike === null) return []
+    const { shown, isSuspicious, looksLike } = lookAlike
+    const code = isSuspicious ? "look_alike" : "punycode_host"
+    return [{ pointer, code, detail: `shows as ${shown}${looksLike === null ? "" : `, like ${looksLike}`}` }]
+  })
+}
+
+/** One warning for each platform that blocks the domain. */
+export function domainWarnings(statuses: PlatformStatuses): FieldProblem[] {
+  return Object.entries(statuses).flatMap(([platform, { status, since, note }]) => {
+    if (status !== "blocked") return []
+    const detail = `is blocked in ${platform} since ${since}${note === null ? "" : `: ${note}`}`
+    return [{ pointer: "/domain", code: "domain_blocked", detail }]
+  })
+}

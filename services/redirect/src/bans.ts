@@ -1,0 +1,135 @@
+import {
+  type BanSet,
+  decodeBanSet,
+  isAnswerBanned,
+  isDomainBanned,
+  isTargetBanned,
+  NO_BANS,
+} from "@qiao/core/ban-set.ts"
+import type { Decision } from "@qiao/core/decide.ts"
+import type { DomainRecord } from "@qiao/core/domain-record.ts"
+import { BANS_KEY, markerKeyOf } from "@qiao/core/keys.ts"
+import type { LinkRecord } from "@qiao/core/record.ts"
+import { isNewer, type RecordVersion } from "@qiao/core/versioned.ts"
+import type { Redis } from "ioredis"
+import type { Changes } from "./changes.ts"
+import type { Waits } from "./waits.ts"
+
+/*
+ * The bans of the instance, held whole.
+ *
+ *   unknown ──read──► known ──change, new generation of changes, silence, refreshMs──► read again; known meanwhile
+ *
+ * Promises:
+ *  - One read is under way at a time; a change that is heard during one is followed by another. One that fails is tried again each
+ *    CHECK_MS, and so long is the wait between reads while changes are not heard of.
+ *  - A lower (epoch, revision) never replaces a higher one; an absence is as new as the epoch of the bucket's completeness marker, and
+ *    says nothing without it.
+ *  - Asking waits for nothing, and costs a comparison where nothing is banned.
+ */
+export type Bans = {
+  /** Until then nothing may be answered. */
+  readonly isKnown: boolean
+  bansDomain(domain: DomainRecord): boolean
+  bansTarget(url: string): boolean
+  /** Whether the answer leads to something banned; `location` is where a redirect goes. */
+  bansAnswer(link: LinkRecord, decision: Decision, location: string | null): boolean
+  /** Reads at once, or as soon as the read that is under way has ended. */
+  refresh(): void
+  readonly version: RecordVersion
+  readonly set: BanSet
+  /** Since the last read that succeeded. */
+  ageMs(nowMs: number): number
+  readonly counters: Readonly<{ reads: number; failures: number }>
+  stop(): void
+}
+
+const CHECK_MS = 100
+
+/** Older than anything that is stored. */
+const NEVER: RecordVersion = { epoch: -1, revision: 0 }
+
+export function followBans(options: {
+  redis: Pick<Redis, "mget">
+  changes: Pick<Changes, "isLive">
+  waits: Pick<Waits, "withDeadline">
+  refreshMs: number
+  /** Monotonic milliseconds. */
+  now: () => number
+  onFailure: (err: unknown) => void
+}): Bans {
+  const { redis, changes, waits, refreshMs, now, onFailure } = options
+  const counters = { reads: 0, failures: 0 }
+  let set = NO_BANS
+  let version = NEVER
+  let readAtMs = Number.NEGATIVE_INFINITY
+  let isOutdated = true
+  let isReading = false
+
+  const refresh = async () => {
+    isOutdated = true
+    if (isReading) return
+    isReading = true
+    while (isOutdated) {
+      isOutdated = false
+      if (await read()) continue
+      isOutdated = true
+      break
+    }
+    isReading = false
+  }
+
+  const read = async (): Promise<boolean> => {
+    counters.reads++
+    try {
+      const [marker, value] = await waits.withDeadline(redis.mget(markerKeyOf(BANS_KEY), BANS_KEY))
+      if (typeof value === "string") {
+        const { epoch, revision, record } = decodeBanSet(value)
+        accept({ epoch, revision }, record ?? NO_BANS)
+      } else if (typeof marker === "string") {
+        // Within its epoch a record only vanishes if Redis lost a write that we have seen.
+        if (Number(marker) > version.epoch) accept({ epoch: Number(marker), revision: 0 }, NO_BANS)
+      } else {
+        throw new Error("no bans in a Redis that is not known to be complete")
+      }
+      readAtMs = now()
+      return true
+    } catch (err) {
+      counters.failures++
+      onFailure(err)
+      return false
+    }
+  }
+
+  const accept = (found: RecordVersion, bans: BanSet) => {
+    if (isNewer(version, found)) return
+    version = found
+    // So that "nothing is banned" is always the same object.
+    set = bans.hosts.size + bans.domains.size + bans.workspaces.size === 0 ? NO_BANS : bans
+  }
+
+  const ageMs = (nowMs: number) => nowMs - readAtMs
+  const timer = setInterval(() => {
+    if (isOutdated || ageMs(now()) >= refreshMs || !changes.isLive(now())) void refresh()
+  }, CHECK_MS).unref()
+
+  return {
+    get isKnown() {
+      return version !== NEVER
+    },
+    bansDomain: (domain) => set !== NO_BANS && isDomainBanned(set, domain),
+    bansTarget: (url) => set !== NO_BANS && isTargetBanned(set, url),
+    bansAnswer: (link, decision, location) =>
+      set !== NO_BANS && isAnswerBanned(set, link, decision, location),
+    refresh,
+    get version() {
+      return version
+    },
+    get set() {
+      return set
+    },
+    ageMs,
+    counters,
+    stop: () => clearInterval(timer),
+  }
+}
