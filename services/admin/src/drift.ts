@@ -1,5 +1,5 @@
 import { CHANGES_CHANNEL } from "@qiao/core/keys.ts"
-import { versionOf } from "@qiao/core/versioned.ts"
+import { isNewer, versionOf } from "@qiao/core/versioned.ts"
 import type { Redis } from "ioredis"
 import type { Db } from "./db/connect.ts"
 import { scanRecords } from "./refill.ts"
@@ -39,14 +39,13 @@ export async function findDrift(db: Db, redis: Redis): Promise<Drift> {
 function compare(drift: Drift, record: PublishableRecord, epoch: number, held: string | null): void {
   if (held === record.value) return
   if (held === null) return void drift.missing.push(record.key)
-  drift[isNewer(held, epoch, record.revision) ? "newer" : "stale"].push(record.key)
+  drift[isNewerIn(held, epoch, record.revision) ? "newer" : "stale"].push(record.key)
 }
 
 /** What is no record at all is as old as can be. */
-function isNewer(held: string, epoch: number, revision: number): boolean {
+function isNewerIn(held: string, epoch: number, revision: number): boolean {
   try {
-    const version = versionOf(held)
-    return version.epoch > epoch || (version.epoch === epoch && version.revision > revision)
+    return isNewer(versionOf(held), { epoch, revision })
   } catch {
     return false
   }

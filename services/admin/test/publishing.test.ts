@@ -4,6 +4,7 @@ import { encodeLink } from "@qiao/core/record.ts"
 import { versionOf } from "@qiao/core/versioned.ts"
 import { sql } from "kysely"
 import t, { type Test } from "tap"
+import { PLAIN_DOMAIN } from "../../../packages/core/test/support/domain.ts"
 import { PLAIN_LINK } from "../../../packages/core/test/support/link.ts"
 import { seededRandom } from "../../../packages/core/test/support/random.ts"
 import { startRedis } from "../../test/support/redis.ts"
@@ -66,7 +67,7 @@ t.test("a link reaches Redis as it is created, changed, deleted and reused", asy
         expiredUrl: "https://b.example/",
         maxClicks: 7,
       },
-      ...{ forwardQuery: false, forwardPath: true },
+      ...{ forwardQuery: false, forwardPath: true, password: null, ruleSetId: null },
       ...{ guidePlatforms: new Set(["wechat"]), allowPlatforms: new Set(["wechat", "qq"]), rules: [] },
     },
   })
@@ -91,7 +92,8 @@ t.test("a domain reaches Redis under its host and every alias, and goes from eac
   const body = { host, aliases: [old, kept], caseSensitive: false }
   const { id } = (await admin.call<{ id: string }>("POST", "/v1/domains", body)).body
   await publishAll(publisher)
-  const record = { host, caseSensitive: false, rootUrl: null, notFoundUrl: null }
+  const { workspaceId } = admin
+  const record = { ...PLAIN_DOMAIN, host, workspaceId, caseSensitive: false }
   for (const name of [host, old, kept]) t.same((await readDomain(publisher, domainKey(name)))?.record, record)
   const patch = { aliases: [kept, "new.example.com"], rootUrl: "https://a.example/" }
   await admin.call("PATCH", `/v1/domains/${id}`, patch)
