@@ -1,5 +1,5 @@
-import { BlockList, isIP, SocketAddress } from "node:net"
 import { type LocalTime, localTimeOf, minuteOf } from "./local-time.ts"
+import { bytesOfAddress, isWithin, parseNetwork } from "./network.ts"
 import type { PlaceOf } from "./place.ts"
 import type { Platform } from "./platform.ts"
 import type { ConditionName, Conditions, When } from "./rule.ts"
@@ -71,11 +71,12 @@ const COMPILERS: Compilers = {
   country: (wanted) => among(wanted, (visit) => visit.placeOf(visit.ip).country),
   region: (wanted) => among(wanted, (visit) => visit.placeOf(visit.ip).region),
   ip(wanted) {
-    const networks = blockListOf(wanted)
+    const networks = wanted.map(parseNetwork)
     return {
       test({ ip }) {
         const address = addressOf(ip)
-        return address !== null && networks.check(address)
+        if (address !== null) for (const network of networks) if (isWithin(address, network)) return true
+        return false
       },
       actual: (visit) => visit.ip,
     }
@@ -85,7 +86,10 @@ const COMPILERS: Compilers = {
       test({ query }) {
         if (query === "") return false
         const parameters = parametersOf(query)
-        for (const { name, value } of wanted) if (parameters.has(name, value)) return true
+        for (const { name, value } of wanted) {
+          const values = parameters.get(name)
+          if (values !== undefined && (value === undefined || values.includes(value))) return true
+        }
         return false
       },
       actual: (visit) => visit.query,
@@ -139,42 +143,29 @@ function among<T extends string>(wanted: readonly T[], read: (visit: Visit) => s
   return { test: (visit) => values.has(read(visit)), actual: read }
 }
 
-let lastQuery = ""
-let lastParameters = new URLSearchParams()
+const addressOf = rememberLast(bytesOfAddress)
 
-/** Parsed once a visit, however many rules ask. */
-function parametersOf(query: string): URLSearchParams {
-  if (query !== lastQuery) {
-    lastQuery = query
-    lastParameters = new URLSearchParams(query)
+const parametersOf = rememberLast((query) => {
+  const parameters = new Map<string, string[]>()
+  for (const [name, value] of new URLSearchParams(query)) {
+    parameters.set(name, [...(parameters.get(name) ?? []), value])
   }
-  return lastParameters
-}
+  return parameters
+})
 
-let lastIp = ""
-let lastAddress: SocketAddress | null = null
-
-/** Null for what is no address. Parsed once a visit, however many rules ask. */
-function addressOf(ip: string): SocketAddress | null {
-  if (ip !== lastIp) {
-    lastIp = ip
-    const family = isIP(ip)
-    lastAddress =
-      family === 0 ? null : new SocketAddress({ address: ip, family: family === 6 ? "ipv6" : "ipv4" })
+/** Read once a visit, however many rules ask. */
+function rememberLast<T>(read: (text: string) => T): (text: string) => T {
+  let last = ""
+  let known = read(last)
+  return (text) => {
+    if (text !== last) {
+      last = text
+      known = read(text)
+    }
+    return known
   }
-  return lastAddress
 }
 
 function isoTime(visit: Visit): string {
   return new Date(visit.nowMs).toISOString()
-}
-
-function blockListOf(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address = "", prefix] = network.split("/")
-    const family = isIP(address) === 6 ? "ipv6" : "ipv4"
-    list.addSubnet(address, prefix === undefined ? (family === "ipv6" ? 128 : 32) : Number(prefix), family)
-  }
-  return list
 }
