@@ -1,7 +1,7 @@
 import type { Visit } from "../packages/core/src/condition.ts"
 import { type CompiledRule, compileRule, decide } from "../packages/core/src/decide.ts"
 import type { LinkRecord } from "../packages/core/src/record.ts"
-import type { When } from "../packages/core/src/rule.ts"
+import type { Action, When } from "../packages/core/src/rule.ts"
 import { PLAIN_LINK } from "../packages/core/test/support/link.ts"
 
 /*
@@ -41,12 +41,27 @@ const MISSES: Record<string, When> = {
 }
 const kinds = Object.values(MISSES)
 
+const URL_A = "https://a.example/"
+const ACTIONS: Record<string, Action> = {
+  guide: { guide: true },
+  deny: { deny: true },
+  split: {
+    split: [
+      { url: URL_A, weight: 3, name: "a" },
+      { url: "https://b.example/", weight: 1, name: "b" },
+    ],
+  },
+  app: { app: { ios: { universalLink: URL_A, store: URL_A } } },
+  miniProgram: { miniProgram: { appId: "wx0123456789abcdef", path: "pages/index/index" } },
+}
+
 type Scenario = { name: string; link: LinkRecord; nanoseconds: number[]; bytes: number[] }
 
 const scenarios = [
   scenario("no rule", []),
   ...[1, 5, 10, 50].map((count) => scenario(`${count} rules, mixed`, mixed(count))),
   ...Object.entries(MISSES).map(([name, when]) => scenario(`10 × ${name}`, Array(10).fill(when))),
+  ...Object.entries(ACTIONS).map(([name, then]) => scenario(`1 rule, ${name}`, mixed(1), then)),
 ]
 
 for (let round = 0; round < ROUNDS; round++) for (const each of scenarios) measure(each)
@@ -67,13 +82,10 @@ function mixed(count: number): When[] {
 }
 
 /** The last rule is one that holds. */
-function scenario(name: string, whens: When[]): Scenario {
+function scenario(name: string, whens: When[], then: Action = { redirect: URL_A }): Scenario {
   const rules: CompiledRule[] = whens.map((when, i) => {
     const holds = i === whens.length - 1
-    return compileRule({
-      when: holds ? { platform: ["wechat"] } : when,
-      then: { redirect: "https://a.example/" },
-    })
+    return compileRule({ when: holds ? { platform: ["wechat"] } : when, then })
   })
   return { name, link: { ...PLAIN_LINK, rules }, nanoseconds: [], bytes: [] }
 }

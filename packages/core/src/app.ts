@@ -2,13 +2,15 @@ import { z } from "zod"
 import type { Visit } from "./condition.ts"
 import { targetUrl, text } from "./fields.ts"
 
+const APP_URL_LENGTH_MAX = 1_000
+
 /**
  * An address of an app's own scheme, such as `myapp://item/1`. Which schemes an instance allows is not known here; those that run code
  * or read files never are one.
  */
 const schemeUrl = z.string().superRefine((value, ctx) => {
   if (
-    value.length <= 1_000 &&
+    value.length <= APP_URL_LENGTH_MAX &&
     /^[a-z][a-z0-9+.-]*:\/\/[\x21-\x7e]*$/.test(value) &&
     !/["'<>`\\]/.test(value)
   ) {
@@ -25,19 +27,25 @@ const FORBIDDEN_SCHEMES: ReadonlySet<string> = new Set([
 
 export const schemeOf = (url: string): string => url.slice(0, url.indexOf(":"))
 
+/** Bounded, as a page holds several. */
+const appUrl = targetUrl.refine((url) => url.length <= APP_URL_LENGTH_MAX, {
+  error: `must be at most ${APP_URL_LENGTH_MAX} characters once encoded`,
+  params: { code: "url_too_long" },
+})
+
 const PACKAGE = /^[A-Za-z]\w*(\.[A-Za-z]\w*)+$/
 
 const appleApp = z.strictObject({
-  universalLink: targetUrl.optional(),
+  universalLink: appUrl.optional(),
   scheme: schemeUrl.optional(),
-  store: targetUrl.optional(),
+  store: appUrl.optional(),
 })
 
 const androidApp = z.strictObject({
-  appLink: targetUrl.optional(),
+  appLink: appUrl.optional(),
   scheme: schemeUrl.optional(),
   package: z.string().max(200).regex(PACKAGE, "must be a package name such as com.example.app").optional(),
-  store: targetUrl.optional(),
+  store: appUrl.optional(),
 })
 
 /** An app by system; `web` (else the link's url) is where its page offers to go on, and where every other system is sent. */
@@ -46,7 +54,7 @@ export const appAction = z
     ios: appleApp.optional(),
     android: androidApp.optional(),
     harmonyos: androidApp.omit({ package: true }).optional(),
-    web: targetUrl.optional(),
+    web: appUrl.optional(),
   })
   .superRefine(({ web: _, ...systems }, ctx) => {
     for (const [system, app] of Object.entries(systems)) {
@@ -75,7 +83,7 @@ export const miniProgramAction = z.strictObject({
     .optional(),
   /** What its page calls it. */
   name: text(40).optional(),
-  web: targetUrl.optional(),
+  web: appUrl.optional(),
 })
 export type MiniProgramAction = z.output<typeof miniProgramAction>
 
@@ -139,6 +147,6 @@ export function miniProgramTargetOf(
   const isInside = WECHAT.has(platform)
   if (!isInside && !PHONES.has(os)) return null
   const { appId, path = "", query = "", name = null, web = linkUrl } = action
-  const words = new URLSearchParams({ appid: appId, path, query })
-  return { appId, path, query, name, open: `weixin://dl/business/?${words}`, web, isInside }
+  const open = `weixin://dl/business/?appid=${appId}&path=${encodeURIComponent(path)}&query=${encodeURIComponent(query)}`
+  return { appId, path, query, name, open, web, isInside }
 }

@@ -15,6 +15,10 @@ const FETCHERS: readonly RegExp[] = [
   /HeadlessChrome|PhantomJS|Chrome-Lighthouse|GTmetrix/i,
 ]
 
+/** What fetchers add to a visitor's User-Agent, with the version of it. */
+const MARKS =
+  /\s*\b(?:qcloudcdn-xinan|thirdLandingPageFeInfra|facebookexternalhit|facebookcatalog|meta-external\w+|kakaotalk-scrap|line-poker|SkypeUriPreview|DingTalkBot-LinkService|(?:Ads|Telegram|Slack|Twitter|Discord|Google)bot(?:-[\w-]{1,30})?|(?:Baidu|Byte|Yisou)spider|BrandVerity)(?:\/[\w.]{1,20})?/gi
+
 /** Clients, monitors and previews that isbot has no word for. Office looks at a link before it opens the browser. */
 const UNLISTED =
   /^(?:Dart|ReactorNetty|kubectl|twine|gitlab-\w+|undici|Deno|Bun)[/ ]|Uptime|yunjiankong|Screenshot|Unshorten|Miniature\.io|\b(?:Amzn|amazon)-|\bMicrosoft (?:Office|Outlook)|\b(?:Word|Excel|PowerPoint)\/\d/i
@@ -40,6 +44,11 @@ const PREFETCH = /prefetch|preview|prerender/i
  */
 export function isAutomated(userAgent: string, headers: Headers = {}): boolean {
   return isPrefetch(headers) || isMachine(userAgent)
+}
+
+/** The User-Agent without a fetcher's marks: what it says of system, device and browser must not change by them. */
+export function withoutMarks(userAgent: string): string {
+  return userAgent.replace(MARKS, "")
 }
 
 /** Whether a browser fetches ahead of its user, by Node's lower-cased headers. */

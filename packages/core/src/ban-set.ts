@@ -1,5 +1,6 @@
 import type { Decision } from "./decide.ts"
 import type { DomainRecord } from "./domain-record.ts"
+import { bareHost, namesAbove } from "./host.ts"
 import type { LinkRecord } from "./record.ts"
 import { decodeVersioned, encodeVersioned, type RecordVersion, type Versioned } from "./versioned.ts"
 
@@ -37,13 +38,10 @@ export function isDomainBanned(bans: BanSet, { host, workspaceId }: DomainRecord
 /** Whether an http(s) address leads to a banned host, a subdomain of one, or a banned domain. */
 export function isTargetBanned(bans: BanSet, url: string): boolean {
   if (bans.hosts.size === 0 && bans.domains.size === 0) return false
-  const host = URL.parse(url)?.hostname.replace(/\.$/, "") ?? ""
-  if (bans.domains.has(host)) return true
-  for (let at = 0; at !== -1; ) {
-    if (bans.hosts.has(at === 0 ? host : host.slice(at + 1))) return true
-    at = host.indexOf(".", at + 1)
-  }
-  return false
+  const parsed = URL.parse(url)
+  if (parsed === null) return false
+  const host = bareHost(parsed)
+  return bans.domains.has(host) || namesAbove(host).some((name) => bans.hosts.has(name))
 }
 
 /** Whether an answer would lead to something banned, whatever produced it. */

@@ -37,8 +37,10 @@ export type Check = {
 
 /** The checks of a rule, in the order of its schema, the negated ones last. */
 export function compileWhen(when: When): Check[] {
-  const { not = {}, timeZone = "UTC", ...conditions } = when
-  return [...compile(conditions, timeZone, false), ...compile(not, timeZone, true)]
+  const { not = {}, timeZone = "utc", ...conditions } = when
+  // In one case, as each name that is asked for keeps a clock.
+  const zone = timeZone.toLowerCase()
+  return [...compile(conditions, zone, false), ...compile(not, zone, true)]
 }
 
 function compile(conditions: Conditions, timeZone: string, isNegated: boolean): Check[] {

@@ -2,16 +2,20 @@ import { z } from "zod"
 import { hostOf } from "./host.ts"
 import { normaliseTarget } from "./target.ts"
 
-/** A schema of text that Postgres, HTTP and people can hold: 1 to `max` characters, no control characters or lone surrogates. */
-export const text = (max: number) =>
+/** A schema of what Postgres and HTTP can hold: up to `max` characters, no control characters or lone surrogates. */
+export const plain = (max: number) =>
   z
     .string()
-    .min(1)
     .max(max)
     .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), {
       error: "must not contain control characters or lone surrogates",
       params: { code: "bad_character" },
     })
+
+/** And of what people can read: at least one character, and not only blanks. */
+export const text = (max: number) =>
+  plain(max)
+    .min(1)
     .refine((value) => value === "" || value.trim() !== "", {
       error: "must not be blank",
       params: { code: "blank" },

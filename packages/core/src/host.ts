@@ -15,3 +15,14 @@ export function referrerHost(referer: string): string {
   if (!/^https?:/i.test(referer)) return ""
   return URL.parse(referer)?.hostname ?? ""
 }
+
+/** The host of a URL without trailing dots, which resolvers take off as well. */
+export function bareHost({ hostname }: URL): string {
+  return hostname.replace(/\.+$/, "")
+}
+
+/** A host and every name above it, longest first: `a.b.c`, `b.c`, `c`. */
+export function namesAbove(host: string): string[] {
+  const labels = host.split(".")
+  return labels.map((_, first) => labels.slice(first).join("."))
+}

@@ -72,8 +72,8 @@ export const LINK_DEFAULTS: Omit<LinkSettings, "url"> = {
   ruleSetId: null,
 }
 
-/** Written only: an answer says `hasPassword`. */
-const password = text(200).nullable().optional()
+/** Written only: an answer says `hasPassword`. What is longer would not fit into the form that asks for it, in every script. */
+const password = text(72).nullable().optional()
 
 export const linkCreate = linkSettings.partial().required({ url: true }).extend({
   password,

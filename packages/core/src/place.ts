@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs"
 import { isIP } from "node:net"
 import { fileURLToPath } from "node:url"
+import ipaddr from "ipaddr.js"
 import { LRUCache } from "lru-cache"
 import { type CityResponse, Reader } from "mmdb-lib"
 import { chinaRegionOf } from "./china-regions.ts"
@@ -37,15 +38,16 @@ export function openPlaces(given: readonly string[] = []): PlaceOf {
   const shared = new Map<string, Place>()
   const find = (ip: string): Place => {
     readers ??= files.map((file) => new Reader<CityRecord>(readFileSync(file)))
-    const version = isIP(ip)
+    const address = ipaddr.process(ip)
+    const version = address.kind() === "ipv6" ? 6 : 4
     for (const reader of readers) {
-      const record = version <= reader.metadata.ipVersion ? reader.get(ip) : null
+      const record = version <= reader.metadata.ipVersion ? reader.get(address.toString()) : null
       if (record !== null) return sharedPlace(shared, placeOfRecord(record))
     }
     return NOWHERE
   }
   const memo = new LRUCache<string, Place>({ max: MEMO_MAX, memoMethod: find })
-  return (ip) => (isIP(ip) === 0 ? NOWHERE : memo.memo(ip.startsWith("::ffff:") ? ip.slice(7) : ip))
+  return (ip) => (isIP(ip) === 0 ? NOWHERE : memo.memo(ip))
 }
 
 /** A region's code where the database has codes (MaxMind's do), in China by its name as well. */

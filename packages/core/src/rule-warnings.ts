@@ -1,19 +1,22 @@
 import type { FieldProblem } from "./link.ts"
-import type { Conditions, Rule, When } from "./rule.ts"
+import { minuteOf } from "./local-time.ts"
+import { type Conditions, type Rule, WEEKDAYS, type When } from "./rule.ts"
 
 /** Rules that are accepted though they can never decide anything, with pointers into `/rules`. */
 export function ruleWarnings(rules: readonly Rule[]): FieldProblem[] {
-  return rules.flatMap((rule, number) => {
+  const readied = rules.map(({ when }) => readyToCompare(when))
+  return rules.flatMap(({ when }, number) => {
     const pointer = `/rules/${number}`
     const warnings: FieldProblem[] = []
-    if (contradictsItself(rule.when)) {
+    const own = readied[number]
+    if (own !== undefined && contradictsItself(own)) {
       const detail = "its `not` leaves out whatever it names"
       warnings.push({ pointer: `${pointer}/when/not`, code: "never_holds", detail })
     }
-    if (isEmptyWindow(rule.when)) {
+    if (hasEmptyWindow(when)) {
       warnings.push({ pointer: `${pointer}/when`, code: "never_holds", detail: "no time is in its window" })
     }
-    const shadow = rules.slice(0, number).findIndex((earlier) => covers(earlier.when, rule.when))
+    const shadow = readied.slice(0, number).findIndex((earlier) => own !== undefined && covers(earlier, own))
     if (shadow >= 0) {
       warnings.push({ pointer, code: "shadowed", detail: `rule ${shadow} decides whatever this one could` })
     }
@@ -21,47 +24,60 @@ export function ruleWarnings(rules: readonly Rule[]): FieldProblem[] {
   })
 }
 
-function isEmptyWindow({ after, before, hours }: When): boolean {
-  const isOver = after !== undefined && before !== undefined && Date.parse(after) >= Date.parse(before)
-  return isOver || (hours?.every(({ from, to }) => from === to) ?? false)
+/** The values of each condition as texts, so that sets of them can be compared. */
+type Values = ReadonlyMap<string, ReadonlySet<string>>
+type Comparable = { wanted: Values; excluded: Values; zone: string | undefined }
+
+function readyToCompare({ not = {}, timeZone, ...when }: When): Comparable {
+  const needsZone = [when, not].some(({ weekday, hours }) => weekday !== undefined || hours !== undefined)
+  return { wanted: valuesOf(when), excluded: valuesOf(not), zone: needsZone ? timeZone : undefined }
 }
 
-function contradictsItself({ not = {}, ...when }: When): boolean {
-  return Object.entries(not).some(([name, excluded]) => {
-    const named = when[name as keyof Conditions]
-    return named !== undefined && excluded !== undefined && isSubset(named, excluded)
-  })
-}
-
-/** Whether `earlier` holds wherever `later` does, as far as their lists of values tell. */
-function covers(earlier: When, later: When): boolean {
-  const { not: earlierNot = {}, timeZone: earlierZone, ...wide } = earlier
-  const { not: laterNot = {}, timeZone: laterZone, ...narrow } = later
-  if (dependsOnZone(earlier) && earlierZone !== laterZone) return false
-  return (
-    everyCondition(wide, narrow, isSubset) &&
-    everyCondition(earlierNot, laterNot, (of, values) => isSubset(values, of))
+function valuesOf(conditions: Conditions): Values {
+  const entries = Object.entries(conditions).filter(([, values]) => values !== undefined)
+  return new Map(
+    entries.map(([name, values]) => [name, new Set([values].flat().map((value) => JSON.stringify(value)))]),
   )
 }
 
-/** Whether `later` has each condition of `earlier`, in the relation given. */
-function everyCondition(
-  earlier: Conditions,
-  later: Conditions,
-  isRelated: (laterValues: unknown, earlierValues: unknown) => boolean,
-): boolean {
-  return Object.entries(earlier).every(([name, values]) => {
-    const own = later[name as keyof Conditions]
-    return values === undefined || (own !== undefined && isRelated(own, values))
-  })
+function hasEmptyWindow({ not, ...when }: When): boolean {
+  const { after, before, hours } = when
+  const isOver = after !== undefined && before !== undefined && Date.parse(after) >= Date.parse(before)
+  const isNever = hours?.every(
+    ({ from, to }) => minuteOf(from) % DAY === minuteOf(to) % DAY && !isWholeDay({ from, to }),
+  )
+  const leavesOutAll = not?.hours?.some(isWholeDay) || WEEKDAYS.every((day) => not?.weekday?.includes(day))
+  return isOver || isNever === true || leavesOutAll
 }
 
-function isSubset(values: unknown, of: unknown): boolean {
-  if (!Array.isArray(values) || !Array.isArray(of)) return values === of
-  const known = new Set(of.map((value) => JSON.stringify(value)))
-  return values.every((value) => known.has(JSON.stringify(value)))
+const DAY = 24 * 60
+
+function isWholeDay({ from, to }: { from: string; to: string }): boolean {
+  return from === "00:00" && to === "24:00"
 }
 
-function dependsOnZone({ not, ...when }: When): boolean {
-  return [when, not].some((set) => set?.weekday !== undefined || set?.hours !== undefined)
+function contradictsItself({ wanted, excluded }: Comparable): boolean {
+  return [...wanted].some(([name, values]) => isCovered(name, values, excluded.get(name) ?? NOTHING))
+}
+
+const NOTHING: ReadonlySet<string> = new Set()
+
+/** Whether `earlier` holds wherever `later` does, as far as their lists of values tell. */
+function covers(earlier: Comparable, later: Comparable): boolean {
+  if (earlier.zone !== undefined && earlier.zone !== later.zone) return false
+  return (
+    [...earlier.wanted].every(([name, values]) => {
+      const own = later.wanted.get(name)
+      return own !== undefined && isCovered(name, own, values)
+    }) &&
+    [...earlier.excluded].every(([name, values]) =>
+      isCovered(name, values, later.excluded.get(name) ?? NOTHING),
+    )
+  )
+}
+
+/** Whether every value is among `others`; a language covers its regions. */
+function isCovered(name: string, values: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  const hasFamily = (tag: string) => name === "language" && others.has(tag.replace(/-.*/, '"'))
+  return [...values].every((value) => others.has(value) || hasFamily(value))
 }

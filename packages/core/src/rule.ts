@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { appAction, miniProgramAction } from "./app.ts"
 import { CHINA_REGIONS } from "./china-regions.ts"
-import { host, targetUrl, text, time, timeZone } from "./fields.ts"
+import { host, plain, targetUrl, text, time, timeZone } from "./fields.ts"
 import { isNetwork } from "./network.ts"
 import { PLATFORMS } from "./platform.ts"
 import { BROWSERS, DEVICES, OS } from "./visitor.ts"
@@ -65,7 +65,7 @@ const conditions = z.strictObject({
   region: anyOf(region).optional(),
   ip: anyOf(network).optional(),
   /** A parameter of the visitor's query; without a value its presence is enough. */
-  query: anyOf(z.strictObject({ name: text(100), value: z.string().max(500).optional() })).optional(),
+  query: anyOf(z.strictObject({ name: text(100), value: plain(500).optional() })).optional(),
   /** The referring host or a subdomain of it. */
   referrer: anyOf(host).optional(),
   after: moment.optional(),

@@ -21,9 +21,12 @@ function mix(hash: number, text: string): number {
 
 /** The number of the side on which `share`, from 0 up to but not including 1, falls; weights need not sum to anything. */
 export function sideOf(sides: readonly { weight: number }[], share: number): number {
-  let left = share * sides.reduce((sum, side) => sum + side.weight, 0)
-  return sides.findIndex(({ weight }) => {
-    left -= weight
-    return left < 0
-  })
+  let left = 0
+  for (const { weight } of sides) left += weight
+  left *= share
+  for (let side = 0; side < sides.length; side++) {
+    left -= sides[side]?.weight ?? 0
+    if (left < 0) return side
+  }
+  return sides.length - 1
 }

@@ -13,6 +13,11 @@ export type Target = { ok: true; url: string } | { ok: false; code: TargetFault;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control bytes are what this looks for
 const REPAIRED_BY_PARSER = /[\u0000-\u0020\u007f-\u009f\\]/
 
+/** Names that DNS can have: 253 characters, no empty label (RFC 1035, section 2.3.4). */
+function isHostName(hostname: string): boolean {
+  return hostname.length <= 253 && !/^\.|\.\./.test(hostname)
+}
+
 /**
  * A redirect target as an ASCII WHATWG href: http or https with a host, no credentials, no control bytes, blanks or backslashes.
  * Host names come out in punycode, other non-ASCII percent-encoded.
@@ -29,7 +34,7 @@ export function normaliseTarget(input: string): Target {
     return refuse("url_scheme", "must begin with http:// or https:// and a host")
   }
   const url = URL.parse(input)
-  if (url === null) return refuse("url_invalid", "is not a valid URL")
+  if (url === null || !isHostName(url.hostname)) return refuse("url_invalid", "is not a valid URL")
   if (url.username !== "" || url.password !== "") {
     return refuse("url_credentials", "must not contain a user name or password")
   }

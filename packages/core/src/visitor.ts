@@ -1,7 +1,7 @@
 import { hash } from "node:crypto"
 import { LRUCache } from "lru-cache"
 import { UAParser } from "ua-parser-js"
-import { isAutomated } from "./automated.ts"
+import { isAutomated, withoutMarks } from "./automated.ts"
 import { type Platform, platformOf } from "./platform.ts"
 
 // What a request says of its visitor, in words from short fixed lists, so that counting by them stays cheap.
@@ -72,12 +72,13 @@ function headOf(header: string): string {
 
 function visitorOf(userAgent: string): Visitor {
   const platform = platformOf(userAgent)
-  const parser = new UAParser(userAgent)
-  const os = osOf(userAgent, parser.getOS().name)
+  const unmarked = withoutMarks(userAgent)
+  const parser = new UAParser(unmarked)
+  const os = osOf(unmarked, parser.getOS().name)
   return Object.freeze({
     platform,
     os,
-    device: deviceOf(userAgent, os),
+    device: deviceOf(unmarked, os),
     browser: browserOf(platform, parser.getBrowser().name),
     automated: isAutomated(userAgent),
     id: hash("sha256", userAgent, "base64url").slice(0, 11),

@@ -15,6 +15,7 @@ t.test("a banned host is banned with its subdomains, and nothing that only looks
     "a.b.evil.example",
     "EVIL.example:8443",
     "evil.example.",
+    "evil.example..",
     "s.example.com",
   ]) {
     t.equal(isTargetBanned(bans, `https://${host}/x`), true, host)

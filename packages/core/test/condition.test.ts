@@ -115,6 +115,8 @@ t.test("a wrong rule is refused with a pointer to the field that is wrong", asyn
     [{ platform: ["weixin"] }, undefined, "when/platform/0"],
     [{ ip: ["10.0.0.0/8", "10.0.0.0/33"] }, undefined, "when/ip/1"],
     [{ ip: ["::1/129"] }, undefined, "when/ip/0"],
+    [{ ip: ["fe80::1%eth0/64"] }, undefined, "when/ip/0"],
+    [{ query: [{ name: "a", value: "\u0000" }] }, undefined, "when/query/0/value"],
     [{ language: ["zh-cn"] }, undefined, "when/language/0"],
     [{ referrer: ["Example.com"] }, undefined, "when/referrer/0"],
     [{ hours: [{ from: "9:00", to: "12:00" }], timeZone: "UTC" }, undefined, "when/hours/0/from"],

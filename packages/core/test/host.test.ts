@@ -1,5 +1,5 @@
 import t from "tap"
-import { hostOf } from "../src/host.ts"
+import { bareHost, hostOf, namesAbove } from "../src/host.ts"
 
 t.test("a host is known in lower case, IDNA, without port and trailing dot", async (t) => {
   const hosts: [string | undefined, string | null][] = [
@@ -21,4 +21,10 @@ t.test("a host is known in lower case, IDNA, without port and trailing dot", asy
     [".", null],
   ]
   for (const [header, host] of hosts) t.equal(hostOf(header), host, String(header))
+})
+
+t.test("a host is told without trailing dots, and so is every name above it", async (t) => {
+  t.equal(bareHost(new URL("https://A.example.com..:8443/x")), "a.example.com")
+  t.same(namesAbove("a.example.com"), ["a.example.com", "example.com", "com"])
+  t.same(namesAbove("localhost"), ["localhost"])
 })

@@ -153,5 +153,13 @@ t.test("rules that can never decide are warned of, and others are not", async (t
   t.same(warned({ after: "2026-02-01T00:00:00.000Z", before: "2026-01-01T00:00:00.000Z" }), [
     "/rules/0/when never_holds",
   ])
-  t.same(warned({ hours: [{ from: "09:00", to: "09:00" }], timeZone: "UTC" }), ["/rules/0/when never_holds"])
+  const never = (when: Rule["when"]) =>
+    t.same(warned({ ...when, timeZone: "UTC" }), ["/rules/0/when never_holds"], JSON.stringify(when))
+  never({ hours: [{ from: "09:00", to: "09:00" }] })
+  never({ hours: [{ from: "24:00", to: "00:00" }] })
+  never({ not: { hours: [{ from: "00:00", to: "24:00" }] } })
+  never({ not: { weekday: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] } })
+  t.same(warned({ hours: [{ from: "00:00", to: "24:00" }], timeZone: "UTC" }), [])
+  t.same(warned({ language: ["zh"] }, { language: ["zh-CN"] }), ["/rules/1 shadowed"])
+  t.same(warned({ language: ["zh-CN"] }, { language: ["zh"] }), [])
 })

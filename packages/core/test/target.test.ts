@@ -34,6 +34,9 @@ t.test("a wrong target is refused with what is wrong, never repaired", async (t)
     ["https://example.com/\ud800", "url_bad_character"],
     ["https://exa%mple.com/", "url_invalid"],
     ["https://example.com:99999/", "url_invalid"],
+    ["https://example..com/", "url_invalid"],
+    ["https://example.com../", "url_invalid"],
+    [`https://${"a.".repeat(127)}com/`, "url_invalid"],
     [`https://example.com/${"a".repeat(TARGET_LENGTH_MAX)}`, "url_too_long"],
   ]
   for (const [input, code] of faults)

@@ -166,3 +166,22 @@ t.test("whatever comes, the words are from the lists and come at once", async (t
     )
   }
 })
+
+t.test("a fetcher's mark changes neither platform, system, device nor browser", async (t) => {
+  const visitorOf = createVisitors(1_000)
+  const marks = [
+    ...[
+      "qcloudcdn-xinan",
+      "thirdLandingPageFeInfra",
+      "DingTalkBot-LinkService/1.0",
+      "facebookexternalhit/1.1",
+    ],
+    ...["AdsBot-Google-Mobile", "Googlebot/2.1", "Slackbot-LinkExpanding", "Baiduspider/2.0"],
+  ]
+  for (const userAgent of Object.values(VISITORS).flat()) {
+    const { platform, os, device, browser } = visitorOf(userAgent)
+    for (const mark of marks) {
+      t.match(visitorOf(`${userAgent} ${mark}`), { platform, os, device, browser }, mark)
+    }
+  }
+})
