@@ -3,7 +3,7 @@ import type { Brand } from "@qiao/core/brand.ts"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
 import type { FastifyRequest } from "fastify"
 import type { Bans } from "./bans.ts"
-import { clientLanguage, isPost } from "./client.ts"
+import { clientLanguage, isRead } from "./client.ts"
 import type { FormFault } from "./form.ts"
 import type { Results } from "./metrics.ts"
 import type { Pages } from "./pages/pages.ts"
@@ -44,15 +44,13 @@ export function createAnswers(deps: {
 
   /** For what is not there: nothing to post to either. */
   function absent(to: Asker, name: "misdirected" | "not_found" | "gone" | "too_long") {
-    if (isPost(to.req)) refuseMethod(to)
-    else fixed(to, name)
+    if (isRead(to.req)) fixed(to, name)
+    else refuseMethod(to)
   }
 
-  /** A body is not read, so the connection ends with the answer. */
-  function refuseMethod({ res }: Pick<Asker, "res">) {
+  function refuseMethod({ res }: Asker, allowed: "GET, HEAD" | "GET, HEAD, POST" = "GET, HEAD") {
     results.method_not_allowed++
-    res.shouldKeepAlive = false
-    sendText(res, 405, "method not allowed\n", ["Allow", "GET, HEAD"])
+    sendText(res, 405, "method not allowed\n", ["Allow", allowed])
   }
 
   return {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
-import { GUIDE_PARAMETER, takeGuideToken } from "@qiao/core/guide-token.ts"
+import { takeGuideToken } from "@qiao/core/guide-token.ts"
 import type { FastifyRequest } from "fastify"
 import { schemeOf } from "./client.ts"
 
@@ -59,15 +59,8 @@ export function isSystemPath({ segment }: Ask): boolean {
   return segment.includes(".") || segment.includes("+")
 }
 
-/** The path and query that were asked for, the guide token among them: where a form of this page is posted to. */
-export function actionOf({ segment, rest, query, guideToken }: Ask): string {
-  const token = guideToken === "" ? "" : `${GUIDE_PARAMETER}=${guideToken}`
-  const search = [query, token].filter((part) => part !== "").join("&")
-  return `/${segment}${rest}${search === "" ? "" : `?${search}`}`
-}
-
-/** The address as a person may pass it on. */
-export function shortUrlOf(ask: Ask): string {
-  const origin = `${schemeOf(ask.req)}://${hostHeaderOf(ask.req.raw)}`
-  return new URL(actionOf({ ...ask, guideToken: "" }), origin).href
+/** The address as a person may pass it on: without the guide token. */
+export function shortUrlOf({ req, segment, rest, query }: Ask): string {
+  const origin = `${schemeOf(req)}://${hostHeaderOf(req.raw)}`
+  return new URL(`/${segment}${rest}${query === "" ? "" : `?${query}`}`, origin).href
 }

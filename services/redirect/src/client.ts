@@ -11,11 +11,16 @@ export function clientAddress(req: FastifyRequest): string {
   return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
 }
 
-/** The network by which clients are limited: a household or an office, not one of its many addresses. */
-export function clientNetwork(req: FastifyRequest): string {
+/** By which people are limited: an IPv4 address, since its /24 may be a carrier's and shared by a city; of IPv6 a household's /64. */
+export function clientKey(req: FastifyRequest): string {
   const address = clientAddress(req)
-  if (isIP(address) === 4) return `${address.slice(0, address.lastIndexOf("."))}.0/24`
-  return `${normalizeIP(address, 64)}/64`
+  return isIP(address) === 4 ? address : `${normalizeIP(address, 64)}/64`
+}
+
+/** By which those are limited who may have many addresses, as scanners do: of IPv4 the /24, of IPv6 the /64. */
+export function clientNetwork(req: FastifyRequest): string {
+  const key = clientKey(req)
+  return isIP(key) === 4 ? `${key.slice(0, key.lastIndexOf("."))}.0/24` : key
 }
 
 /** http or https as the visitor typed it, so far as we can know behind a proxy. */
@@ -33,4 +38,9 @@ export function clientLanguage(req: FastifyRequest): string {
 /** A form is posted, which is the only reason to post. */
 export function isPost(req: FastifyRequest): boolean {
   return req.raw.method === "POST"
+}
+
+/** What every path takes. */
+export function isRead(req: FastifyRequest): boolean {
+  return req.raw.method === "GET" || req.raw.method === "HEAD"
 }

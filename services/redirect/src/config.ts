@@ -1,7 +1,7 @@
 import { count, logLevel, networks, parseEnv, port, redisUrl, words } from "@qiao/core/env.ts"
 import { z } from "zod"
 
-/** The edge's settings; each number has a metric that shows when it bites (metrics.ts). */
+/** The edge's settings. */
 export type Config = ReturnType<typeof parseConfig>
 
 export function parseConfig(env: NodeJS.ProcessEnv) {
@@ -29,6 +29,10 @@ const schema = z.object({
   CACHE_MAX_LINKS: count(200_000),
   CACHE_MAX_DOMAINS: count(10_000),
   CACHE_MAX_RULE_SETS: count(10_000),
+  /** Of memory, estimated: records differ by a thousand times in size. */
+  CACHE_MAX_LINKS_MB: count(256),
+  CACHE_MAX_DOMAINS_MB: count(256),
+  CACHE_MAX_RULE_SETS_MB: count(64),
   /** Absolute, jittered by ±10 %, so that entries read together do not expire together. */
   CACHE_TTL_MS: count(60_000),
   CACHE_MAX_UNKNOWN: count(50_000),
@@ -45,19 +49,19 @@ const schema = z.object({
   CLICK_DEADLINE_MS: count(2_000),
 
   UNKNOWN_CODES_PER_MINUTE: count(60),
-  /** What is remembered for each limit: client networks, or their tries at links with passwords. */
+  /** What is remembered for each limit: networks, clients, or clients and the links whose passwords they try. */
   LIMITED_NETWORKS_MAX: count(20_000),
 
   /** Signs the cookies that say "the password was given"; the same on every edge. */
   COOKIE_SECRET: z.string({ error: "is not set" }).min(32, "must be at least 32 characters"),
   PASSWORD_COOKIE_SECONDS: count(43_200),
-  /** Wrong passwords that one client network may try on one link, in so long a window. */
+  /** Wrong passwords that one client may try on one link, in so long a window. */
   PASSWORD_TRIES: count(10),
   PASSWORD_WINDOW_MS: count(600_000),
-  /** Each takes 16 MB and a core for about 50 ms. */
+  /** At a time, and one of each client network. Each takes 16 MB and a core for about 50 ms. */
   PASSWORD_CHECKS_MAX: count(2),
 
-  /** Reports of one client network. */
+  /** Reports of one client. */
   REPORTS_PER_HOUR: count(5),
   /** Reports that wait in Redis; more are refused. */
   REPORTS_MAX: count(10_000),

@@ -12,10 +12,11 @@ import { followChanges } from "./changes.ts"
 import { createClickRecorder } from "./clicks.ts"
 import type { Config } from "./config.ts"
 import { createCookies } from "./cookie.ts"
+import { endWith } from "./last-answer.ts"
 import { createLimit } from "./limits.ts"
 import { createRegistry, createResults } from "./metrics.ts"
 import { createPasswords } from "./passwords.ts"
-import { createReaders } from "./readers.ts"
+import { createReaders, readerOf } from "./readers.ts"
 import { watchReadiness } from "./readiness.ts"
 import { connectRedis } from "./redis.ts"
 import { createReports } from "./reports.ts"
@@ -46,8 +47,8 @@ export function composeEdge(
     heartbeatGapMs: config.HEARTBEAT_GAP_MS,
     now,
     onChange(key, version) {
-      for (const reader of Object.values(readers)) reader.invalidate(key, version)
       if (key === BANS_KEY) bans.refresh()
+      else readerOf(readers, key)?.invalidate(key, version)
     },
     onGeneration: () => bans.refresh(),
   })
@@ -81,7 +82,7 @@ export function composeEdge(
   })
   const reports = createReports({
     ...{ redis, waits },
-    perNetwork: limitOf(config.REPORTS_PER_HOUR, 3_600_000),
+    perClient: limitOf(config.REPORTS_PER_HOUR, 3_600_000),
     storedMax: config.REPORTS_MAX,
   })
   const results = createResults()
@@ -116,7 +117,7 @@ export function composeEdge(
       readiness.stop()
       // Each connection ends with its next answer, so that none is cut under a request that is on its way.
       app.server.prependListener("request", (_req, res) => {
-        res.shouldKeepAlive = false
+        endWith(res)
       })
       await new Promise((resolve) => setTimeout(resolve, config.DRAIN_MS))
       const cut = setTimeout(() => app.server.closeAllConnections(), config.CLOSE_MS).unref()

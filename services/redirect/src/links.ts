@@ -18,12 +18,15 @@ import type { Waits } from "./waits.ts"
  *  - A lower (epoch, revision) never replaces a higher one; an absence is as new as the epoch of the bucket's completeness marker.
  *  - A change heard during a read makes its answer uncacheable, and whoever comes after the change starts a new read.
  *  - Without the marker an absent record is "unavailable", never "missing", and nothing is cached.
+ *  - A record that is read again and has not changed keeps its value: whoever holds it may keep what they made of it.
  *  - Every wait ends within the deadline of `waits`, and at most its bound of requests wait.
  */
 export type Found<T> = RecordVersion & {
   kind: "found"
   /** Null for a tombstone. */
   value: T | null
+  /** What it was read from. */
+  text: string
   generation: number
   expiresAtMs: number
   readAtMs: number
@@ -39,6 +42,8 @@ export type RecordReader<T> = {
   invalidate(key: string, version: RecordVersion): void
   readonly counters: Readonly<ReaderCounters>
   readonly size: number
+  /** Estimated. */
+  readonly sizeBytes: number
 }
 
 export type ReaderCounters = ReturnType<typeof newCounters>
@@ -75,6 +80,9 @@ export function createRecordReader<Record extends object, T extends object>(opti
   decode: (value: string) => Versioned<Record>
   prepare: (record: Record) => T
   entriesMax: number
+  sizeMaxBytes: number
+  /** What an entry takes of memory, in bytes; `length` is that of the text it was read from. */
+  sizeOf: (length: number, value: T | null) => number
   unknownMax: number
   ttlMs: number
   unknownTtlMs: number
@@ -85,7 +93,11 @@ export function createRecordReader<Record extends object, T extends object>(opti
   onFailure: (err: unknown, key: string) => void
 }): RecordReader<T> {
   const { redis, changes, waits, decode, prepare, now, random } = options
-  const cache = new LRUCache<string, Found<T>>({ max: options.entriesMax })
+  const cache = new LRUCache<string, Found<T>>({
+    max: options.entriesMax,
+    maxSize: options.sizeMaxBytes,
+    sizeCalculation: ({ text, value }) => options.sizeOf(text.length, value),
+  })
   const unknown = new LRUCache<string, { generation: number; expiresAtMs: number }>({
     max: options.unknownMax,
   })
@@ -127,10 +139,11 @@ export function createRecordReader<Record extends object, T extends object>(opti
 
   const accept = (key: string, flight: Flight<T>, value: string): Answer<T> => {
     const held = cache.get(key)
-    if (held !== undefined && isNewer(held, versionOf(value))) return keep(key, flight, held)
+    if (held !== undefined && (held.text === value || isNewer(held, versionOf(value)))) {
+      return keep(key, flight, held)
+    }
     const { epoch, revision, record } = decode(value)
-    const found = { kind: "found", epoch, revision, value: record && prepare(record) } as const
-    return keep(key, flight, found)
+    return keep(key, flight, { epoch, revision, value: record && prepare(record), text: value })
   }
 
   const acceptAbsence = (key: string, flight: Flight<T>, markerEpoch: number): Answer<T> => {
@@ -147,12 +160,13 @@ export function createRecordReader<Record extends object, T extends object>(opti
   const keep = (
     key: string,
     flight: Flight<T>,
-    { epoch, revision, value }: Pick<Found<T>, "epoch" | "revision" | "value">,
+    { epoch, revision, value, text }: Pick<Found<T>, "epoch" | "revision" | "value" | "text">,
   ): Found<T> => {
     const readAtMs = now()
     const expiresAtMs = readAtMs + options.ttlMs * (0.9 + 0.2 * random())
     const { generation } = flight
-    const found: Found<T> = { kind: "found", epoch, revision, value, generation, expiresAtMs, readAtMs }
+    const version = { epoch, revision }
+    const found: Found<T> = { kind: "found", ...version, value, text, generation, expiresAtMs, readAtMs }
     if (!flight.isSuperseded) {
       cache.set(key, found)
       unknown.delete(key)
@@ -214,6 +228,9 @@ export function createRecordReader<Record extends object, T extends object>(opti
     counters,
     get size() {
       return cache.size
+    },
+    get sizeBytes() {
+      return cache.calculatedSize
     },
   }
 }

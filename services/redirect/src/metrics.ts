@@ -97,8 +97,11 @@ export function createRegistry(sources: {
   gauge("qiao_edge_ban_set_age_seconds", "Since the ban set was last read", () => bans.ageMs(now()) / 1_000)
   gauge("qiao_edge_visits_waiting", "Visits not yet acknowledged by Redis", () => clicks.counters.waiting)
   gauge("qiao_edge_in_flight", "Requests that wait for Redis", () => waits.count)
-  gauge("qiao_edge_cached_records", "Links, domains and rule sets in the cache", () =>
-    Object.values(readers).reduce((sum, { size }) => sum + size, 0),
+  gauges("qiao_edge_cached_records", "Records in the cache", ["records"], () =>
+    Object.entries(readers).map(([records, { size }]): Labelled => [{ records }, size]),
+  )
+  gauges("qiao_edge_cached_bytes", "What they take of memory, estimated", ["records"], () =>
+    Object.entries(readers).map(([records, { sizeBytes }]): Labelled => [{ records }, sizeBytes]),
   )
   gauge("qiao_edge_changes_live", "1 while changes are heard of", () => Number(changes.isLive(now())))
   gauge(

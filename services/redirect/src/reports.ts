@@ -16,14 +16,14 @@ export type Report = {
   network: string
 }
 
-/** `limited`: too many of this network. `full`: nobody reads them, and more would fill Redis. `failed`: Redis did not take it. */
+/** `limited`: too many of this client. `full`: nobody reads them, and more would fill Redis. `failed`: Redis did not take it. */
 export type Reporting =
   | { kind: "stored" }
   | { kind: "limited" | "full" | "failed"; retryAfterSeconds: number }
 
 export type Reports = {
   /** Never rejects. An answer that is lost may have stored it; whoever sends again has another id. */
-  take(report: Report): Promise<Reporting>
+  take(report: Report, client: string): Promise<Reporting>
   readonly counters: Readonly<Record<Reporting["kind"], number>>
 }
 
@@ -39,10 +39,10 @@ const RETRY_SECONDS = { full: 60, failed: 1 } as const
 export function createReports(options: {
   redis: Pick<Redis, "eval">
   waits: Waits
-  perNetwork: Limit
+  perClient: Limit
   storedMax: number
 }): Reports {
-  const { redis, waits, perNetwork, storedMax } = options
+  const { redis, waits, perClient, storedMax } = options
   const counters = { stored: 0, limited: 0, full: 0, failed: 0 }
 
   const store = async (report: Report): Promise<"stored" | "full" | "failed"> => {
@@ -59,18 +59,18 @@ export function createReports(options: {
     }
   }
 
-  const take = async (report: Report): Promise<Reporting> => {
-    const waitSeconds = perNetwork.take(report.network)
+  const take = async (report: Report, client: string): Promise<Reporting> => {
+    const waitSeconds = perClient.take(client)
     if (waitSeconds > 0) return { kind: "limited", retryAfterSeconds: waitSeconds }
     const kind = await store(report)
     if (kind === "stored") return { kind }
-    perNetwork.giveBack(report.network)
+    perClient.giveBack(client)
     return { kind, retryAfterSeconds: RETRY_SECONDS[kind] }
   }
 
   return {
-    async take(report) {
-      const taken = await take(report)
+    async take(report, client) {
+      const taken = await take(report, client)
       counters[taken.kind]++
       return taken
     },

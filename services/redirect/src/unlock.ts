@@ -1,6 +1,6 @@
 import type { LinkPassword } from "@qiao/core/record.ts"
 import type { Ask } from "./ask.ts"
-import { clientNetwork, isPost, schemeOf } from "./client.ts"
+import { clientKey, clientNetwork, isPost, schemeOf } from "./client.ts"
 import type { Cookies } from "./cookie.ts"
 import { type FormFault, readForm } from "./form.ts"
 import type { PasswordAnswer, Passwords } from "./passwords.ts"
@@ -16,6 +16,7 @@ export type Unlocking =
 
 export type Unlock = (ask: Ask, linkId: string, password: LinkPassword) => Promise<Unlocking>
 
+/** The longest password, 72 characters of four bytes each in percent-encoding, fits: 873. */
 const FORM_SIZE_MAX_BYTES = 1_024
 
 /** A posted form unlocks and gives a cookie; later the cookie does, or HTTP's own Basic scheme with any user name (RFC 7617). */
@@ -24,7 +25,8 @@ export function createUnlock(cookies: Cookies, passwords: Passwords): Unlock {
     const { req, nowMs } = ask
     const { cookie, authorization } = req.raw.headers
     const lock = { linkId, version }
-    const check = (given: string) => passwords.check(given, hash, `${clientNetwork(req)} ${linkId}`)
+    const guesser = { network: clientNetwork(req), key: `${clientKey(req)} ${linkId}` }
+    const check = (given: string) => passwords.check(given, hash, guesser)
     if (!isPost(req)) {
       if (cookies.opens(lock, cookie, nowMs)) return { kind: "unlocked", extraHeaders: [] }
       const given = basicPassword(authorization)

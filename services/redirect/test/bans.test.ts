@@ -7,7 +7,7 @@ import { startEdge, type TestEdge } from "./support/edge.ts"
 import { HOST, startPublisher } from "./support/publisher.ts"
 import { startReplyGate } from "./support/reply-gate.ts"
 import { rule } from "./support/rule.ts"
-import { asSafari } from "./support/visitors.ts"
+import { asSafari, asWechat } from "./support/visitors.ts"
 
 const redis = await startRedis(t, { appendOnly: false })
 
@@ -51,7 +51,8 @@ t.test("whatever would lead to a banned host answers 451, and is recorded as tha
   const links: Record<string, Parameters<typeof publisher.link>[1]> = {
     plain: { url: EVIL },
     subdomain: { url: "https://a.b.evil.example.com/" },
-    capitals: { url: "https://evil.example.com:8443/?q=1#x" },
+    capitals: { url: "https://EVIL.Example.com:8443/?q=1#x" },
+    dotted: { url: "https://evil.example.com./x" },
     forwarded: { url: EVIL, forwardPath: true },
     rule: { rules: [rule({}, { redirect: EVIL }, "the bad one")] },
     split: { rules: [rule({}, { split })] },
@@ -93,10 +94,12 @@ t.test("a domain's own urls are held to it too, and so is what an alias serves",
 })
 
 for (const banned of ["domains", "workspaces"] as const) {
-  t.test(`of banned ${banned} everything answers 451 but their files`, async (t) => {
+  t.test(`of banned ${banned} everything answers 451 but our robots.txt`, async (t) => {
     const { publisher, edge } = await setUp(t)
     const files = new Map([["MP_verify_x.txt", Buffer.from("x")]])
-    await publisher.domain(HOST, { workspaceId: "wsp_bad", rootUrl: GOOD, notFoundUrl: GOOD, files })
+    const texts = { robotsTxt: "Sitemap: x", assetLinks: "[]", appleAppSiteAssociation: "{}" }
+    const fields = { workspaceId: "wsp_bad", rootUrl: GOOD, notFoundUrl: GOOD, files, ...texts }
+    await publisher.domain(HOST, fields)
     await publisher.domain(OWN, { workspaceId: "wsp_good", rootUrl: GOOD })
     await publisher.link("known")
     await publisher.link("to-own", { url: `https://${HOST}/known` })
@@ -113,16 +116,35 @@ for (const banned of ["domains", "workspaces"] as const) {
       "/known+report",
       "/.env",
       "/%zz",
+      "/MP_verify_x.txt",
+      "/.well-known/assetlinks.json",
+      "/.well-known/apple-app-site-association",
     ]) {
       t.equal(await status(edge, path), 451, path)
     }
-    t.equal(await status(edge, "/MP_verify_x.txt"), 200)
-    t.equal(await status(edge, "/robots.txt"), 200)
+    const robots = await edge.get("/robots.txt")
+    t.equal(robots.status, 200)
+    t.equal(robots.body, "User-agent: *\nAllow: /\n")
     t.equal(await status(edge, "/", OWN), 302)
     await publisher.bans()
     await until(edge, "/known", 302)
+    t.equal(await status(edge, "/MP_verify_x.txt"), 200)
   })
 }
+
+t.test("a banned signer of pages in WeChat is as good as none", async (t) => {
+  const { publisher, edge } = await setUp(t)
+  await publisher.domain(HOST, { wechatSignatureUrl: EVIL })
+  const mini = { appId: "wx0123456789abcdef", web: GOOD }
+  await publisher.link("mini", { rules: [rule({}, { miniProgram: mini })] })
+  const isTagged = async () => (await edge.get("/mini", asWechat)).body.includes("<wx-open-launch-weapp")
+  t.equal(await isTagged(), true)
+  await publisher.bans({ hosts: ["evil.example.com"] })
+  await waitFor("the ban", async () => !(await isTagged()), { timeoutMs: 1_000 })
+  const { status, headers, body } = await edge.get("/mini", asWechat)
+  t.equal(status, 200)
+  t.notMatch(body + headers["content-security-policy"], "evil.example.com")
+})
 
 t.test("a ban and its end are in force at every edge within a second of the write", async (t) => {
   const { publisher, edge } = await setUp(t)

@@ -1,6 +1,9 @@
+import { once } from "node:events"
+import { connect } from "node:net"
 import t from "tap"
 import { seededRandom } from "../../../packages/core/test/support/random.ts"
 import { startRedis } from "../../test/support/redis.ts"
+import { waitFor } from "../../test/support/wait.ts"
 import { askRaw, startEdge } from "./support/edge.ts"
 import { HOST, startPublisher } from "./support/publisher.ts"
 
@@ -208,4 +211,28 @@ t.test("an absolute-form target is served like its path, and a long query is ref
   t.equal(statusOf(await askRaw(edge.port, absolute)), 302)
   t.equal((await edge.get(`/fp?x=${"a".repeat(4_000)}`)).status, 302)
   t.equal((await edge.get(`/fp?x=${"a".repeat(5_000)}`)).status, 414)
+})
+
+t.test("a client that keeps its side open after an unparsable request is closed all the same", async (t) => {
+  const connections = () =>
+    new Promise<number>((resolve, reject) =>
+      edge.app.server.getConnections((err, count) => (err === null ? resolve(count) : reject(err))),
+    )
+  await waitFor("no connection", async () => (await connections()) === 0, { timeoutMs: 2_000 })
+  const chunks: Buffer[] = []
+  const sockets = Array.from({ length: 5 }, () => {
+    const socket = connect({ port: edge.port, host: "127.0.0.1", allowHalfOpen: true })
+    socket.on("data", (chunk) => chunks.push(chunk)).on("error", () => {})
+    t.teardown(() => socket.destroy())
+    socket.write("no HTTP at all\r\n\r\n")
+    return socket
+  })
+  await Promise.all(sockets.map((socket) => once(socket, "end")))
+  t.equal(
+    Buffer.concat(chunks)
+      .toString()
+      .match(/^HTTP\/1\.1 400 /gm)?.length,
+    5,
+  )
+  await waitFor("all to be closed", async () => (await connections()) === 0, { timeoutMs: 2_000 })
 })

@@ -1,4 +1,4 @@
-import { linkKey } from "@qiao/core/keys.ts"
+import { domainKey, linkKey } from "@qiao/core/keys.ts"
 import { encodeLink } from "@qiao/core/record.ts"
 import t, { type Test } from "tap"
 import { PLAIN_LINK } from "../../../packages/core/test/support/link.ts"
@@ -6,6 +6,7 @@ import { randomFrom, seededRandom } from "../../../packages/core/test/support/ra
 import { startRedis } from "../../test/support/redis.ts"
 import { startProxy } from "../../test/support/tcp-proxy.ts"
 import { waitFor } from "../../test/support/wait.ts"
+import type { RecordReader } from "../src/links.ts"
 import { startEdge, type TestEdge } from "./support/edge.ts"
 import { HOST, type Publisher, startPublisher } from "./support/publisher.ts"
 import { startReplyGate } from "./support/reply-gate.ts"
@@ -326,4 +327,34 @@ t.test("bytes that are no record are a failure of Redis, never a 404 or a crash"
   const { publisher, edge } = await setUp(t)
   await publisher.redis.set(linkKey(HOST, "junk"), "not a record")
   t.equal((await edge.get("/junk")).status, 503)
+})
+
+t.test("a record that is read again and has not changed keeps its value, and so its brand", async (t) => {
+  const { publisher, edge } = await setUp(t)
+  await publisher.domain(HOST, { brand: { name: "Lemon & Sons" } })
+  await publisher.link("same", { url: urlOf(1) }, { revision: 50 })
+  const readTwice = async (reader: RecordReader<object>, key: string) => {
+    const [first, second] = [await reader.read(key), await reader.read(key)]
+    if (first.kind !== "found" || second.kind !== "found") return t.fail(key)
+    t.ok(first.value !== null && first.value === second.value, key)
+    t.ok(second.readAtMs > first.readAtMs && second.expiresAtMs !== first.expiresAtMs, "read anew")
+  }
+  await readTwice(edge.links, linkKey(HOST, "same"))
+  await readTwice(edge.domains, domainKey(HOST))
+  await publisher.link("same", { url: urlOf(2) }, { revision: 50 })
+  await heard(edge, publisher)
+  t.equal(versionIn((await edge.get("/same")).headers.location), 2, "the same version with another content")
+})
+
+t.test("records are bounded by what they take of memory, and those that do not fit are served", async (t) => {
+  const { publisher, edge } = await setUp(t, { CACHE_MAX_LINKS_MB: "1" })
+  const urlOfCode = (i: number) => `https://shop.example.com/${i}/`.padEnd(4_000, "x")
+  for (let i = 0; i < 60; i++) await publisher.link(`long${i}`, { url: urlOfCode(i) })
+  for (let i = 0; i < 60; i++) t.equal((await edge.get(`/long${i}`)).headers.location, urlOfCode(i))
+  t.ok(edge.links.size > 5 && edge.links.size < 30, `${edge.links.size} links`)
+  t.ok(edge.links.sizeBytes <= 2 ** 20)
+  const metrics = await edge.registry.metrics()
+  t.match(metrics, `qiao_edge_cached_records{records="links"} ${edge.links.size}`)
+  t.match(metrics, 'qiao_edge_cached_records{records="domains"} 1')
+  t.match(metrics, `qiao_edge_cached_bytes{records="links"} ${edge.links.sizeBytes}`)
 })

@@ -111,3 +111,28 @@ t.test("only the page of the open tag lets WeChat in, and only the given signer 
     t.equal(policy(bad)["connect-src"], undefined, `${bad} opens nothing`)
   }
 })
+
+t.test("a page is small with the longest addresses that are legal, too", async (t) => {
+  const pages = createPages(BRANDS.full)
+  const long = (start: string, lengthMax: number) => start.padEnd(lengthMax, "a=1&")
+  const code = encodeURIComponent("春".repeat(128))
+  const appUrl = long("https://shop.example.com/?", 1_000)
+  const { miniProgram } = WORDS
+  const words = {
+    ...WORDS,
+    shortUrl: `https://s.example.com/${code}`,
+    action: `/${code}`,
+    url: long("https://shop.example.com/?", 4_096),
+    signatureUrl: long("https://sign.example.com/?", 1_000),
+    app: { open: appUrl, store: appUrl, web: appUrl },
+    miniProgram: { ...miniProgram, path: "p".repeat(500), query: long("", 500), web: appUrl },
+  }
+  for (const language of LANGUAGES) {
+    for (const [name, make] of Object.entries(SAMPLES)) {
+      // The addresses that these carry cannot be cut.
+      const sizeMaxBytes = /^(?:app|mini program)/.test(name) ? 15_000 : 12_000
+      const { body } = make(pages, language, words)
+      t.ok(body.length < sizeMaxBytes, `${name}, ${language}: ${body.length} bytes`)
+    }
+  }
+})

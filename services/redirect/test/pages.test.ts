@@ -2,6 +2,8 @@ import type { Platform } from "@qiao/core/platform.ts"
 import { PLATFORMS } from "@qiao/core/platform.ts"
 import { OS, type Os } from "@qiao/core/visitor.ts"
 import t from "tap"
+import { createLayout } from "../src/pages/layout.ts"
+import { createMiniProgram } from "../src/pages/mini-program.ts"
 import { createPages } from "../src/pages/pages.ts"
 import { FIXED_PAGES, LANGUAGES, type Language, pageLanguage, STATUS } from "../src/pages/texts.ts"
 import { SAMPLES, WORDS } from "./support/sample-pages.ts"
@@ -74,7 +76,7 @@ t.test("every guide names the app, the target's host and the address to copy", a
 
 t.test("the password page posts one field and ties its fault to it", async (t) => {
   const html = textOf("password: wrong")
-  t.match(html, /<form method="post" action="\/k7Qm2xZ">/)
+  t.match(html, '<form method="post">', "to its own address")
   t.equal(html.match(/<input|<textarea|<select/g)?.length, 1)
   t.match(
     html,
@@ -140,4 +142,28 @@ t.test("the open tag names the page as WeChat wants it", async (t) => {
   t.match(tagOf("pages/index/index", ""), 'path="pages/index/index.html"')
   t.match(tagOf("pages/index/index", ""), 'appid="wx0123456789abcdef"')
   t.notMatch(tagOf("", "a=1"), "path=")
+})
+
+t.test("the page of the open tag is laid out once for each language and signer", async (t) => {
+  let frames = 0
+  const layout = createLayout(null)
+  const miniProgram = createMiniProgram((frame) => {
+    frames++
+    return layout(frame)
+  })
+  const before = frames
+  const bodyOf = (language: Language, signatureUrl: string, name: string) =>
+    miniProgram({ language, target: { ...WORDS.miniProgram, name }, signatureUrl }).body.toString()
+  for (const name of ["一号店", "二号店"]) {
+    for (const language of LANGUAGES) {
+      for (const signer of ["https://a.example.com/", "https://b.example.com/"]) {
+        const html = bodyOf(language, signer, name)
+        t.match(html, `data-signature="${signer}"`)
+        t.match(html, name)
+      }
+    }
+  }
+  t.equal(frames - before, 4)
+  for (let i = 0; i < 1_000; i++) bodyOf("en", `https://a.example.com/${i}`, "x")
+  t.match(bodyOf("en", "https://a.example.com/", "x"), 'data-signature="https://a.example.com/"')
 })

@@ -1,3 +1,4 @@
+import { capKey } from "@qiao/core/keys.ts"
 import t from "tap"
 import { startRedis } from "../../test/support/redis.ts"
 import { waitFor } from "../../test/support/wait.ts"
@@ -19,7 +20,7 @@ t.test("a preview says where the link leads, goes nowhere, and is no visit", asy
     const answer = await edge.get(path, asSafari)
     t.equal(answer.status, 200, path)
     t.equal(answer.headers.location, undefined)
-    t.match(answer.body, "https://shop.example.com/spring".slice(8, 24))
+    t.match(answer.body, "https://<strong>shop.example.com</strong>/spring<")
     t.match(answer.body, `http://${HOST}/looked<`)
     t.match(answer.body, 'href="/looked+report"')
   }
@@ -65,6 +66,11 @@ t.test("what a link answers to everyone its preview answers too", async (t) => {
   t.equal((await edge.get("/deleted+")).status, 410)
   t.equal((await edge.get("/unknown+")).status, 404)
   t.equal((await edge.get("/looked+/more")).status, 404)
+  await publisher.domain("own.example.com", { notFoundUrl: NEXT })
+  for (const path of ["/unknown+", "/unknown+report"]) {
+    const { status } = await edge.get(path, { headers: { host: "own.example.com" } })
+    t.equal(status, 404, `${path}, whatever unknown codes lead to`)
+  }
   const host = "fallback.example.com"
   for (const code of ["over", "overlocked"]) {
     const answer = await edge.get(`/${code}+`, { headers: { ...asSafari.headers, host } })
@@ -81,6 +87,21 @@ t.test("a preview uses up no click, and sees that there is none left", async (t)
   await publisher.link("capped", { maxClicks: 1, expiredUrl: NEXT })
   const seesNext = async () => (await edge.get("/capped+", asSafari)).body.includes("/next")
   await waitFor("the way out", seesNext, { timeoutMs: 1_000 })
+})
+
+t.test("that none is left is seen from every platform, and of a protected link from none", async (t) => {
+  const spent: Record<string, [Parameters<typeof publisher.link>[1], number]> = {
+    guided: [{ guidePlatforms: new Set(["wechat", "browser"]) }, 410],
+    picky: [{ allowPlatforms: new Set(["qq"]) }, 410],
+    ruled: [{ rules: [rule({}, { deny: true })] }, 410],
+    kept: [{ password: { hash: "$scrypt$…", version: 1 } }, 200],
+  }
+  for (const [code, [fields, status]] of Object.entries(spent)) {
+    await publisher.link(code, { ...fields, maxClicks: 1 })
+    await publisher.redis.set(capKey(`lnk_${code}`), "1")
+    for (const asked of [asSafari, asWechat])
+      t.equal((await edge.get(`/${code}+`, asked)).status, status, code)
+  }
 })
 
 t.test("unknown codes count against a scanner here too", async (t) => {

@@ -85,18 +85,21 @@ t.test(
   },
 )
 
-t.test("a client network reports so often an hour, however parallel", async (t) => {
+t.test("a client reports so often an hour, however parallel, and its neighbours as often", async (t) => {
   const edge = await start(t, { REPORTS_PER_HOUR: "3" })
   const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, i) => post(edge, { reason: "spam" }, `198.51.100.${i}`)),
+    Array.from({ length: 10 }, (_, i) => post(edge, { reason: "spam" }, `2001:db8:1:2::${i}`)),
   )
   t.equal(answers.filter(({ status }) => status === 200).length, 3)
   const refused = answers.filter(({ status }) => status === 429)
   t.equal(refused.length, 7)
   t.ok(refused.every(({ headers }) => Number(headers["retry-after"]) > 3_000))
-  t.equal((await post(edge, { reason: "spam" }, "203.0.113.1")).status, 200)
-  t.equal((await stored()).length, 4)
-  t.match(await edge.registry.metrics(), 'qiao_edge_reports_total{answer="limited"} 7')
+  for (const ip of ["203.0.113.1", "203.0.113.2"]) {
+    for (const status of [200, 200, 200, 429])
+      t.equal((await post(edge, { reason: "spam" }, ip)).status, status)
+  }
+  t.equal((await stored()).length, 9)
+  t.match(await edge.registry.metrics(), 'qiao_edge_reports_total{answer="limited"} 9')
 })
 
 t.test("reports that nobody reads do not fill Redis", async (t) => {

@@ -1,4 +1,5 @@
 import { ruleSetKey } from "@qiao/core/keys.ts"
+import { hashPassword } from "@qiao/core/password.ts"
 import t from "tap"
 import { startRedis } from "../../test/support/redis.ts"
 import { startProxy } from "../../test/support/tcp-proxy.ts"
@@ -73,12 +74,34 @@ t.test("without its rule set a link is unavailable, never guessed", async (t) =>
     const answer = await edge.get(`/${id}`, asSafari)
     t.equal(answer.status, 503, id)
     t.ok(answer.headers["retry-after"])
-    t.equal((await edge.get(`/${id}`, { ...asSafari, method: "POST" })).status, 503)
+    t.equal((await edge.get(`/${id}`, { ...asSafari, method: "POST" })).status, 405)
   }
   await publisher.ruleSet("rls_missing", [rule({}, to("found"))])
   await until("rls_missing", "https://found.example.com/")
   await publisher.noRuleSet("rls_missing")
   await until("rls_missing", 503)
+})
+
+t.test("what is decided before its shared rules needs no rule set", async (t) => {
+  const password = { hash: await hashPassword("sesame", Buffer.alloc(16)), version: 1 }
+  const links: Record<string, [Parameters<typeof publisher.link>[1], string | number]> = {
+    banned: [{ banned: true }, 451],
+    early: [{ startsAt: Date.now() + 3_600_000 }, 404],
+    off: [{ enabled: false }, 410],
+    ended: [{ expiresAt: 1 }, 410],
+    after: [{ expiresAt: 1, expiredUrl: "https://own.example.com/after" }, "https://own.example.com/after"],
+    elsewhere: [{ allowPlatforms: new Set(["qq"]) }, 403],
+    ruled: [{ rules: [rule({}, to("ruled"))] }, "https://ruled.example.com/"],
+    guiding: [{ rules: [rule({}, { guide: true })] }, 200],
+    locked: [{ password }, 403],
+    guided: [{ guidePlatforms: new Set(["browser"]) }, 503],
+  }
+  for (const [code, [fields, answer]] of Object.entries(links)) {
+    await publisher.link(code, { ...fields, ruleSetId: "rls_never" })
+    t.equal(await location(code), answer, code)
+  }
+  const authorization = `Basic ${Buffer.from(":sesame").toString("base64")}`
+  t.equal(await location("locked", { headers: { ...asSafari.headers, authorization } }), 503)
 })
 
 t.test("the domain's expiredUrl is where its expired links lead that have none of their own", async (t) => {

@@ -1,3 +1,4 @@
+import { capKey } from "@qiao/core/keys.ts"
 import { hashPassword } from "@qiao/core/password.ts"
 import t from "tap"
 import { startRedis } from "../../test/support/redis.ts"
@@ -11,7 +12,8 @@ import { WECHAT, ZH } from "./support/visitors.ts"
  */
 const redis = await startRedis(t, { appendOnly: false })
 const publisher = await startPublisher(t, redis.url)
-const edge = await startEdge(t, redis.url)
+// More wrong passwords than one client may try are posted here.
+const edge = await startEdge(t, redis.url, { TRUSTED_PROXIES: "127.0.0.1", PASSWORD_TRIES: "1000" })
 await edge.ready()
 
 const elsewhere = "https://elsewhere.example.com/"
@@ -46,9 +48,21 @@ const links: Record<string, Parameters<typeof publisher.link>[1]> = {
   splitting: { rules: [rule({}, { split })] },
   app: { rules: [rule({}, { app: { android: { scheme: "myapp://item/1" } } })] },
   mini: { rules: [rule({}, { miniProgram: { appId: "wx0123456789abcdef" } })] },
+  exhausted: { maxClicks: 1 },
+  spent: { maxClicks: 1, expiredUrl: elsewhere },
+  country: { rules: [rule({ country: ["CN"] }, { redirect: elsewhere })] },
+  region: { rules: [rule({ region: ["CN-GD"] }, { redirect: elsewhere })] },
+  device: { rules: [rule({ device: ["phone"] }, { redirect: elsewhere })] },
+  not: {
+    rules: [rule({ not: { country: ["US"], device: ["desktop"], platform: ["browser"] } }, { deny: true })],
+  },
   system: { rules: [rule({ os: ["android"], browser: ["webview"] }, { redirect: elsewhere })] },
 }
 for (const [code, fields] of Object.entries(links)) await publisher.link(code, fields)
+for (const code of ["exhausted", "spent"]) await publisher.redis.set(capKey(`lnk_${code}`), "1")
+
+/** In Guangdong. */
+const ADDRESS = { "x-forwarded-for": "202.96.128.86" }
 
 const marks: Record<string, Record<string, string>> = {
   "Tencent's inspection": { "user-agent": `${WECHAT} qcloudcdn-xinan` },
@@ -69,7 +83,8 @@ for (const [mark, marked] of Object.entries(marks)) {
     const form = { "content-type": "application/x-www-form-urlencoded", connection: "close" }
     requests.push(["/locked", { method: "POST", headers: form, body: "password=wrong" }])
     for (const [path, asked] of requests) {
-      const headers = { "user-agent": WECHAT, "accept-language": ZH, accept: "text/html", ...asked.headers }
+      const own = { "user-agent": WECHAT, "accept-language": ZH, accept: "text/html" }
+      const headers = { ...own, ...ADDRESS, ...asked.headers }
       const person = await edge.get(path, { ...asked, headers })
       const machine = await edge.get(path, { ...asked, headers: { ...headers, ...marked } })
       t.same(parity(machine), parity(person), `${asked.method ?? "GET"} ${path}`)
@@ -78,21 +93,21 @@ for (const [mark, marked] of Object.entries(marks)) {
 }
 
 t.test("and each of them did its own", async (t) => {
-  const asPerson = { headers: { "user-agent": WECHAT, accept: "text/html", host: HOST } }
+  const asPerson = { headers: { "user-agent": WECHAT, accept: "text/html", host: HOST, ...ADDRESS } }
   const answered = async (code: string) => {
     const { status, headers } = await edge.get(`/${code}`, asPerson)
     return headers.location ?? status
   }
   const expected: [code: string, answer: string | number][] = [
-    ...(["redirecting", "shared", "system", "fallback"] as const).map((code): [string, string] => [
-      code,
-      elsewhere,
-    ]),
-    ...(["denied", "denying", "locked"] as const).map((code): [string, number] => [code, 403]),
+    ...(["redirecting", "shared", "system", "fallback", "spent", "country", "region", "device"] as const).map(
+      (code): [string, string] => [code, elsewhere],
+    ),
+    ...(["denied", "denying", "locked", "not"] as const).map((code): [string, number] => [code, 403]),
     ...(["guided", "guiding", "app", "mini"] as const).map((code): [string, number] => [code, 200]),
     ["evil", 451],
     ["early", 404],
     ["off", 410],
+    ["exhausted", 410],
   ]
   for (const [code, answer] of expected) t.equal(await answered(code), answer, code)
 })

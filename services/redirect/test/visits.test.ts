@@ -1,6 +1,6 @@
 import t from "tap"
 import { startRedis } from "../../test/support/redis.ts"
-import { startEdge } from "./support/edge.ts"
+import { askRaw, startEdge } from "./support/edge.ts"
 import { HOST, startPublisher } from "./support/publisher.ts"
 import { rule } from "./support/rule.ts"
 import { asSafari, asWechat, SAFARI, WECHAT } from "./support/visitors.ts"
@@ -137,3 +137,19 @@ t.test("every page of a domain bears its brand, and no other domain's does", asy
   }
   t.match((await edge.get("/guided", { headers: { "user-agent": WECHAT, host } })).body, "Tea time")
 })
+
+t.test(
+  "on an edge that stops the next answer is a connection's last, and what was sent behind has no effect",
+  async (t) => {
+    const stopping = await startEdge(t, redis.url, { DRAIN_MS: "500" })
+    await stopping.ready()
+    await publisher.link("final")
+    const get = `GET /final HTTP/1.1\r\nHost: ${HOST}\r\nUser-Agent: ${SAFARI}\r\n\r\n`
+    const stopped = stopping.stop()
+    const answers = await askRaw(stopping.port, get + get + get)
+    t.equal(answers.match(/HTTP\/1\.1 302/g)?.length, 1)
+    t.match(answers, /^Connection: close\r$/m)
+    await stopped
+    t.equal(stopping.clicks.counters.accepted, 1)
+  },
+)

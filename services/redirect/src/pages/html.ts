@@ -49,6 +49,11 @@ export function hostIn(url: string): string {
   return URL.parse(url)?.host || url
 }
 
+/** An address as far as it is shown. */
+export function shortened(url: string, lengthMax = 200): string {
+  return url.length > lengthMax ? `${url.slice(0, lengthMax)}…` : url
+}
+
 /** Styles and scripts are written to be read and sent without their indentation. */
 export function unindented(text: string): string {
   return text.trim().replace(/\n\s+/g, "\n")

@@ -1,10 +1,11 @@
 import type { MiniProgramTarget } from "@qiao/core/app.ts"
+import { LRUCache } from "lru-cache"
 import { GLYPH_STYLE, GLYPHS } from "./glyphs.ts"
 import { type Html, hostIn, hrefOf, html } from "./html.ts"
 import type { Layout, Page } from "./layout.ts"
 import { OPEN_TAG_SCRIPT, openTagOf, openTagPermissions } from "./open-tag.ts"
 import { OPENING_SCRIPT, OPENING_STYLE, openingLink } from "./opening.ts"
-import { byLanguage, type Language } from "./texts.ts"
+import { byLanguage, LANGUAGES, type Language } from "./texts.ts"
 import { STEPS_STYLE, stepsOf } from "./way-out.ts"
 
 /** `signatureUrl` signs addresses for WeChat's JS-SDK: `?url=` → `{appId, timestamp, nonceStr, signature}`; null where there is none. */
@@ -14,12 +15,28 @@ export type MiniProgramRequest = {
   signatureUrl: string | null
 }
 
+/** Domains mostly share theirs. */
+const SIGNERS_MAX = 50
+
 const STYLE = GLYPH_STYLE + OPENING_STYLE + STEPS_STYLE
 
 export function createMiniProgram(layout: Layout): (request: MiniProgramRequest) => Page {
   const frames = byLanguage((language) => ({ language, title: TEXTS[language].title, style: STYLE }))
   const inside = byLanguage((language) => layout(frames[language]))
   const outside = byLanguage((language) => layout({ ...frames[language], script: OPENING_SCRIPT }))
+  const tagged = new LRUCache<string, ReturnType<Layout>>({ max: SIGNERS_MAX * LANGUAGES.length })
+
+  /** Null where the page may not have the tag. */
+  const taggedFor = (language: Language, signatureUrl: string): ReturnType<Layout> | null => {
+    const key = `${language} ${signatureUrl}`
+    const made = tagged.get(key)
+    if (made !== undefined) return made
+    const permissions = openTagPermissions(signatureUrl)
+    if (permissions === null) return null
+    const page = layout({ ...frames[language], script: OPEN_TAG_SCRIPT, permissions })
+    tagged.set(key, page)
+    return page
+  }
 
   return ({ language, target, signatureUrl }) => {
     const words = TEXTS[language]
@@ -30,13 +47,12 @@ export function createMiniProgram(layout: Layout): (request: MiniProgramRequest)
         mainOf(target, words, html`<p>${lead}</p>${openingLink(target.open, open, late)}`),
       )
     }
-    const permissions = signatureUrl === null ? null : openTagPermissions(signatureUrl)
-    if (signatureUrl === null || permissions === null) {
+    const page = signatureUrl === null ? null : taggedFor(language, signatureUrl)
+    if (signatureUrl === null || page === null) {
       return inside[language](200, mainOf(target, words, howToFind(target, words)))
     }
-    const tagged = layout({ ...frames[language], script: OPEN_TAG_SCRIPT, permissions })
     const tag = html`${openTagOf(target, signatureUrl, words.open)}<p id="said" role="status" data-failed="${words.failed}"></p>`
-    return tagged(200, mainOf(target, words, html`${tag}${howToFind(target, words)}`))
+    return page(200, mainOf(target, words, html`${tag}${howToFind(target, words)}`))
   }
 }
 

@@ -6,8 +6,8 @@ import { byLanguage, type Language } from "./texts.ts"
 
 type Fault = "wrong" | "busy" | "limited"
 
-/** `action` is where the form is posted to, with one field, `password`. */
-export type PasswordRequest = { language: Language; action: string; fault: Fault | null }
+/** The form, with one field, `password`, is posted to the page's own address, whatever that carries. */
+export type PasswordRequest = { language: Language; fault: Fault | null }
 
 const FAULT_STATUS: Record<Fault, number> = { wrong: 403, busy: 503, limited: 429 }
 
@@ -19,7 +19,7 @@ export function createPassword(layout: Layout): (request: PasswordRequest) => Pa
     const { title } = TEXTS[language]
     return layout({ language, title, style: GLYPH_STYLE + FORM_STYLE, permissions: { forms: FORMS } })
   })
-  return ({ language, action, fault }) => {
+  return ({ language, fault }) => {
     const words = TEXTS[language]
     const page = pages[language]
     // Told by the field, which has the focus: a page that opens with an alert is not read out everywhere.
@@ -28,7 +28,7 @@ export function createPassword(layout: Layout): (request: PasswordRequest) => Pa
     return page(
       fault === null ? 403 : FAULT_STATUS[fault],
       html`${GLYPHS.lock}<h1>${words.title}</h1><p>${words.lead}</p>
-<form method="post" action="${action}"><label for="password">${words.label}</label>
+<form method="post"><label for="password">${words.label}</label>
 <input class="field" id="password" name="password" type="password" autocomplete="current-password" required${told}${wrong}>
 ${fault === null ? NOTHING : html`<p class="fault" id="fault">${words[fault]}</p>`}
 <button class="button">${words.submit}</button></form>`,

@@ -1,5 +1,5 @@
 import { GLYPH_STYLE, GLYPHS } from "./glyphs.ts"
-import { type Html, hrefOf, html } from "./html.ts"
+import { type Html, hrefOf, html, shortened } from "./html.ts"
 import type { Layout, Page } from "./layout.ts"
 import { byLanguage, type Language } from "./texts.ts"
 
@@ -7,7 +7,7 @@ import { byLanguage, type Language } from "./texts.ts"
 export type PreviewRequest = { language: Language; shortUrl: string; url: string | null; reportUrl: string }
 
 /** Keeps the page small; few targets are longer, and the host, which matters most, comes first. */
-const SHOWN_URL_MAX = 1_024
+const SHOWN_URL_MAX = 600
 
 export function createPreview(layout: Layout): (request: PreviewRequest) => Page {
   const pages = byLanguage((language) =>
@@ -22,7 +22,7 @@ export function createPreview(layout: Layout): (request: PreviewRequest) => Page
     return pages[language](
       200,
       html`${url === null ? GLYPHS.lock : GLYPHS.link}<h1>${words.title}</h1>
-<p class="soft">${words.link(shortUrl)}</p>${target}
+<p class="soft">${words.link(shortened(shortUrl))}</p>${target}
 <a class="button" href="${hrefOf(shortUrl)}">${words.open}</a>
 <p><a href="${hrefOf(reportUrl)}">${words.report}</a></p>`,
     )
@@ -32,7 +32,7 @@ export function createPreview(layout: Layout): (request: PreviewRequest) => Page
 /** The host stands out: it says whose page it is. */
 function shown(url: string): Html {
   const { protocol, host } = URL.parse(url) ?? { protocol: "", host: "" }
-  const cut = url.length > SHOWN_URL_MAX ? `${url.slice(0, SHOWN_URL_MAX)}…` : url
+  const cut = shortened(url, SHOWN_URL_MAX)
   const start = `${protocol}//`
   return cut.startsWith(start + host)
     ? html`${start}<strong>${host}</strong>${cut.slice(start.length + host.length)}`

@@ -1,6 +1,6 @@
 import { FORM_STYLE } from "./forms.ts"
 import { GLYPH_STYLE, GLYPHS } from "./glyphs.ts"
-import { type Html, html, NOTHING } from "./html.ts"
+import { type Html, html, NOTHING, shortened } from "./html.ts"
 import type { Layout, Page } from "./layout.ts"
 import { byLanguage, type Language } from "./texts.ts"
 
@@ -42,7 +42,7 @@ export function createReport(layout: Layout): (request: ReportRequest) => Page {
 
 function mainOf({ language, action, shortUrl, state }: ReportRequest): Html {
   const words = TEXTS[language]
-  const link = html`<p class="soft">${words.link(shortUrl)}</p>`
+  const link = html`<p class="soft">${words.link(shortened(shortUrl))}</p>`
   if (state === "thanks" || state === "limited") {
     const { title, text } = words[state]
     const glyph = state === "thanks" ? GLYPHS.done : GLYPHS.clock

@@ -1,14 +1,17 @@
-import { type Decision, decide, whenExhausted } from "@qiao/core/decide.ts"
+import { type Decision, decide, type Outcome, whenExhausted } from "@qiao/core/decide.ts"
 import type { LinkRecord } from "@qiao/core/record.ts"
 import type { Answers } from "../answers.ts"
-import { type Ask, actionOf, shortUrlOf } from "../ask.ts"
+import { type Ask, shortUrlOf } from "../ask.ts"
 import type { Bans } from "../bans.ts"
 import type { Caps } from "../caps.ts"
-import { isPost } from "../client.ts"
+import { isRead } from "../client.ts"
 import type { Results } from "../metrics.ts"
 import { effectiveOf, type PreparedLink } from "../prepare.ts"
 import { sendPage } from "../respond.ts"
 import type { See } from "../visit.ts"
+
+/** What a link answers to everyone, whoever they are. */
+const OVER: ReadonlySet<Outcome> = new Set(["banned", "not_started", "disabled", "expired", "fallback"])
 
 /**
  * `/{code}+`: where the link leads, without going there; no visit. What the link answers to everyone (not started, gone, banned) is
@@ -24,10 +27,11 @@ export function createPreview(deps: {
   const { answers, bans, caps, see, results } = deps
 
   function preview(ask: Ask, prepared: PreparedLink) {
-    if (isPost(ask.req)) return answers.refuseMethod(ask)
+    if (!isRead(ask.req)) return answers.refuseMethod(ask)
     const link = effectiveOf(prepared, ask.domain, null)
     const decision = decide(link, see(ask).visit)
-    if (decision.kind !== "redirect" || !decision.reserve || link.maxClicks === null) {
+    // That none is left of a link with a password is told to those alone who give it.
+    if (link.maxClicks === null || link.password !== null || OVER.has(decision.outcome)) {
       return show(ask, link, decision)
     }
     caps
@@ -52,7 +56,7 @@ export function createPreview(deps: {
       language: answers.languageFor(ask),
       shortUrl: shortUrlOf(ask),
       url: link.password === null || isOver ? url : null,
-      reportUrl: `${actionOf(ask)}+report`,
+      reportUrl: `/${ask.segment}+report`,
     })
     sendPage(ask.res, page)
   }

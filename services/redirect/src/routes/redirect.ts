@@ -6,7 +6,8 @@ import type { FastifyReply, FastifyRequest } from "fastify"
 import type { Answers, Asker } from "../answers.ts"
 import { type Ask, askOf, hostHeaderOf, isRoot, isSystemPath } from "../ask.ts"
 import type { Bans } from "../bans.ts"
-import { clientNetwork, isPost } from "../client.ts"
+import { clientNetwork, isRead } from "../client.ts"
+import { endWith, isTooLate } from "../last-answer.ts"
 import type { Limit } from "../limits.ts"
 import type { Answer, RecordReader } from "../links.ts"
 import { memoise } from "../memoise.ts"
@@ -49,8 +50,9 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
 
   function serve(req: FastifyRequest, reply: FastifyReply) {
     const { raw: res } = reply
+    if (isTooLate(res)) return
     // What is not read of a body ends the connection.
-    if (isPost(req)) res.shouldKeepAlive = false
+    if (!isRead(req)) endWith(res)
     const to = { req, res, domain: null }
     const key = domainKeyOf(hostHeaderOf(req.raw))
     if (key === "") return answers.absent(to, "misdirected")
@@ -63,17 +65,18 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     if (domain.kind === "unavailable") return answers.unavailable(to)
     if (domain.kind === "missing" || domain.value === null) return unknown(to, "misdirected", null)
     const ask = askOf(req, res, domain.value, now())
-    if (serveFile(ask)) return
-    if (bans.bansDomain(ask.domain)) return answers.fixed(ask, "banned")
+    const isBanned = bans.bansDomain(ask.domain)
+    if (serveFile(ask, isBanned)) return
+    if (isBanned) return answers.fixed(ask, "banned")
     if (isRoot(ask)) return onRoot(ask)
     const code = parseCode(ask.segment)
     if (code === null) return onNoCode(ask)
-    findLink(ask, code, decideUpon)
+    findLink(ask, code, decideUpon, ask.domain.notFoundUrl)
   }
 
   function onRoot(ask: Ask) {
     const { rootUrl } = ask.domain
-    if (rootUrl === null || isPost(ask.req)) return answers.absent(ask, "not_found")
+    if (rootUrl === null || !isRead(ask.req)) return answers.absent(ask, "not_found")
     answers.elsewhere(ask, "root", rootUrl)
   }
 
@@ -81,33 +84,33 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     const [, segment = "", isReport] = PAGE_OF_CODE.exec(ask.segment) ?? []
     const code = ask.rest === "" ? parseCode(segment) : null
     if (code === null) return unknown(ask, "not_found", isSystemPath(ask) ? null : ask.domain.notFoundUrl)
-    findLink({ ...ask, segment, query: "", guideToken: "" }, code, isReport === undefined ? preview : report)
+    const next = isReport === undefined ? preview : report
+    findLink({ ...ask, segment, query: "", guideToken: "" }, code, next, null)
   }
 
-  function findLink(ask: Ask, code: string, next: OnLink) {
-    const { host, caseSensitive, notFoundUrl } = ask.domain
+  /** `instead` is where an unknown code leads. */
+  function findLink(ask: Ask, code: string, next: OnLink, instead: string | null) {
+    const { host, caseSensitive } = ask.domain
     const key = codeKey(code, caseSensitive)
     lookUp(links, linkKey(host, key), ask, (_, link) => {
       if (link.kind === "unavailable") return answers.unavailable(ask)
-      if (link.kind === "missing") return unknown(ask, "not_found", notFoundUrl)
+      if (link.kind === "missing") return unknown(ask, "not_found", instead)
       if (link.value === null) return answers.absent(ask, "gone")
       next(ask, link.value, key)
     })
   }
 
-  /** What is not known of a link's rules is never guessed. */
   function decideUpon(ask: Ask, link: PreparedLink) {
     if (link.ruleSetKey === null) return visitLink(ask, link, null)
     lookUp(ruleSets, link.ruleSetKey, ask, (_, ruleSet) => {
-      if (ruleSet.kind !== "found" || ruleSet.value === null) return answers.unavailable(ask)
-      visitLink(ask, link, ruleSet.value)
+      visitLink(ask, link, ruleSet.kind === "found" ? ruleSet.value : null)
     })
   }
 
   function unknown(to: Asker, name: "not_found" | "misdirected", instead: string | null) {
     const waitSeconds = unknownCodes.take(clientNetwork(to.req))
     if (waitSeconds > 0) return answers.fixed(to, "limited", ["Retry-After", String(waitSeconds)])
-    if (instead === null || isPost(to.req)) return answers.absent(to, name)
+    if (instead === null || !isRead(to.req)) return answers.absent(to, name)
     answers.elsewhere(to, "not_found_url", instead)
   }
 

@@ -1,6 +1,6 @@
 import type { Answers } from "../answers.ts"
-import { type Ask, actionOf, shortUrlOf } from "../ask.ts"
-import { clientLanguage, clientNetwork, isPost } from "../client.ts"
+import { type Ask, shortUrlOf } from "../ask.ts"
+import { clientKey, clientLanguage, clientNetwork, isPost, isRead } from "../client.ts"
 import { readForm } from "../form.ts"
 import type { Results } from "../metrics.ts"
 import { REPORT_DETAILS_MAX, REPORT_REASONS, type ReportRequest } from "../pages/report.ts"
@@ -18,7 +18,8 @@ export function createReport(deps: ReportDeps): (ask: Ask, prepared: PreparedLin
   const { answers, reports, newReportId, results } = deps
 
   function report(ask: Ask, prepared: PreparedLink, code: string) {
-    if (!isPost(ask.req)) return show(ask, "form")
+    if (isRead(ask.req)) return show(ask, "form")
+    if (!isPost(ask.req)) return answers.refuseMethod(ask, "GET, HEAD, POST")
     take(ask, prepared.record.id, code).catch((err: unknown) => answers.fail(ask, err))
   }
 
@@ -29,7 +30,7 @@ export function createReport(deps: ReportDeps): (ask: Ask, prepared: PreparedLin
     if (said === null) return show(ask, "incomplete")
     const about = { id: newReportId(), at: ask.nowMs, host: ask.domain.host, code, linkId }
     const by = { language: clientLanguage(ask.req), network: clientNetwork(ask.req) }
-    const taken = await reports.take({ ...about, ...said, ...by })
+    const taken = await reports.take({ ...about, ...said, ...by }, clientKey(ask.req))
     if (taken.kind === "stored") return show(ask, "thanks")
     const state = taken.kind === "limited" ? "limited" : "unavailable"
     show(ask, state, ["Retry-After", String(taken.retryAfterSeconds)])
@@ -39,7 +40,7 @@ export function createReport(deps: ReportDeps): (ask: Ask, prepared: PreparedLin
     results.report++
     const page = answers.pagesFor(ask).report({
       language: answers.languageFor(ask),
-      action: `${actionOf(ask)}+report`,
+      action: `/${ask.segment}+report`,
       shortUrl: shortUrlOf(ask),
       state,
     })

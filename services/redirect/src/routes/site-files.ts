@@ -1,6 +1,6 @@
 import type { Answers } from "../answers.ts"
 import type { Ask } from "../ask.ts"
-import { isPost } from "../client.ts"
+import { isRead } from "../client.ts"
 import type { Results } from "../metrics.ts"
 
 type SiteFile = { result: "robots" | "site_file"; type: string; body: string | Buffer }
@@ -25,13 +25,16 @@ const HEADERS = [
   ...["Content-Security-Policy", "sandbox"],
 ]
 
-/** Serves the file that a domain has at this path, before any code; false where it has none. */
-export function createSiteFiles(deps: { answers: Answers; results: Results }): (ask: Ask) => boolean {
+/** Serves the file that a domain has at this path, before any code; false where it has none. A banned one has our robots.txt alone. */
+export function createSiteFiles(deps: {
+  answers: Answers
+  results: Results
+}): (ask: Ask, isBanned: boolean) => boolean {
   const { answers, results } = deps
-  return (ask) => {
-    const file = fileAt(ask)
+  return (ask, isBanned) => {
+    const file = isBanned ? robotsAt(ask, null) : fileAt(ask)
     if (file === null) return false
-    if (isPost(ask.req)) {
+    if (!isRead(ask.req)) {
       answers.refuseMethod(ask)
       return true
     }
@@ -43,12 +46,12 @@ export function createSiteFiles(deps: { answers: Answers; results: Results }): (
   }
 }
 
-function fileAt({ domain, segment, rest }: Ask): SiteFile | null {
+function fileAt(ask: Ask): SiteFile | null {
+  const { domain, segment, rest } = ask
   if (rest === "") {
     const bytes = domain.files.size === 0 ? undefined : domain.files.get(segment)
     if (bytes !== undefined) return { result: "site_file", type: typeOf(segment), body: bytes }
-    if (segment !== "robots.txt") return null
-    return { result: "robots", type: TEXT_TYPE, body: domain.robotsTxt ?? ROBOTS }
+    return robotsAt(ask, domain.robotsTxt)
   }
   if (segment !== ".well-known") return null
   const body =
@@ -58,6 +61,11 @@ function fileAt({ domain, segment, rest }: Ask): SiteFile | null {
         ? domain.assetLinks
         : null
   return body === null ? null : { result: "site_file", type: JSON_TYPE, body }
+}
+
+function robotsAt({ segment, rest }: Ask, own: string | null): SiteFile | null {
+  if (segment !== "robots.txt" || rest !== "") return null
+  return { result: "robots", type: TEXT_TYPE, body: own ?? ROBOTS }
 }
 
 function typeOf(name: string): string {

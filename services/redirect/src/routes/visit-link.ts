@@ -4,12 +4,12 @@ import { locationOf, refusalOf } from "@qiao/core/location.ts"
 import type { LinkPassword, LinkRecord } from "@qiao/core/record.ts"
 import type { RuleSetRecord } from "@qiao/core/rule-set-record.ts"
 import type { Answers } from "../answers.ts"
-import { type Ask, actionOf, shortUrlOf } from "../ask.ts"
+import { type Ask, shortUrlOf } from "../ask.ts"
 import type { Bans } from "../bans.ts"
 import type { Caps, Reservation } from "../caps.ts"
 import { sendChallenge, takesHtml } from "../challenge.ts"
 import type { ClickRecorder } from "../clicks.ts"
-import { isPost } from "../client.ts"
+import { isPost, isRead } from "../client.ts"
 import type { Results } from "../metrics.ts"
 import type { Page } from "../pages/layout.ts"
 import { effectiveOf, type PreparedLink, redirectHeaders } from "../prepare.ts"
@@ -18,13 +18,14 @@ import type { Fault, Unlock } from "../unlock.ts"
 import type { See, Seen } from "../visit.ts"
 
 /**
- * One visit of a link on its way to its answer; `link` is what is decided upon, `fault` what the page of a password says, and
- * `extraHeaders` come with whatever the answer is.
+ * One visit of a link on its way to its answer; `link` is what is decided upon, without the rules that it shares where
+ * `lacksRules`; `fault` is what the page of a password says, and `extraHeaders` come with whatever the answer is.
  */
 type Trip = {
   ask: Ask
   prepared: PreparedLink
   link: LinkRecord
+  lacksRules: boolean
   extra: Extra
   seen: Seen
   fault: Fault
@@ -38,7 +39,7 @@ const NO_HEADERS: string[] = []
 
 export type VisitDeps = {
   answers: Answers
-  bans: Pick<Bans, "bansAnswer">
+  bans: Pick<Bans, "bansAnswer" | "bansTarget">
   caps: Caps
   clicks: Pick<ClickRecorder, "add">
   unlock: Unlock
@@ -56,8 +57,13 @@ export function createVisitLink(deps: VisitDeps) {
     const extra = { path: ask.rest, query: ask.query }
     const refusal = refusalOf(link, extra)
     if (refusal !== null) return answers.absent(ask, refusal)
-    if (link.password === null && isPost(ask.req)) return answers.refuseMethod(ask)
-    const trip = { ask, prepared, link, extra, seen: see(ask), fault: null, extraHeaders: NO_HEADERS }
+    if (!isRead(ask.req)) {
+      if (link.password === null) return answers.refuseMethod(ask)
+      if (!isPost(ask.req)) return answers.refuseMethod(ask, "GET, HEAD, POST")
+    }
+    const lacksRules = prepared.ruleSetKey !== null && ruleSet === null
+    const seen = see(ask)
+    const trip = { ask, prepared, link, lacksRules, extra, seen, fault: null, extraHeaders: NO_HEADERS }
     const decision = decide(link, trip.seen.visit)
     if (decision.outcome === "password" && link.password !== null) {
       return askPassword(trip, decision, link.password)
@@ -86,6 +92,7 @@ export function createVisitLink(deps: VisitDeps) {
   /** Before one of `maxClicks` is used up, a redirect that cannot be made, or may not, must be known for one. */
   function settle(trip: Trip, decision: Decision) {
     const { ask, link } = trip
+    if (trip.lacksRules && isAfterRules(decision)) return answers.unavailable(ask)
     const location = decision.kind === "redirect" ? locationOf(link, decision, trip.extra) : null
     if (bans.bansAnswer(link, decision, location)) return settle(trip, whenBanned(decision))
     if (decision.kind !== "redirect") return show(trip, decision)
@@ -142,11 +149,12 @@ export function createVisitLink(deps: VisitDeps) {
       case "app":
         return pages.app({ language, platform, os, target: decision.target })
       case "mini_program": {
-        const signatureUrl = ask.domain.wechatSignatureUrl
+        const { wechatSignatureUrl: url } = ask.domain
+        const signatureUrl = url === null || bans.bansTarget(url) ? null : url
         return pages.miniProgram({ language, target: decision.target, signatureUrl })
       }
       case "page":
-        if (decision.page === "password") return pages.password({ language, action: actionOf(ask), fault })
+        if (decision.page === "password") return pages.password({ language, fault })
         if (decision.page !== "guide") return pages.fixed(decision.page, language)
         return pages.guide({
           ...{ language, platform, os, token },
@@ -157,4 +165,9 @@ export function createVisitLink(deps: VisitDeps) {
   }
 
   return visitLink
+}
+
+/** Whether rules that are tried after the link's own might have decided otherwise: what is not known of them is never guessed. */
+function isAfterRules({ rule, outcome }: Decision): boolean {
+  return rule === null && (outcome === "redirect" || outcome === "guide")
 }

@@ -63,11 +63,10 @@ export const SAMPLES: Record<string, Make> = {
     pages.guide({ ...words, language, platform: "facebook", os: "android" }),
   "guide: Taobao": (pages, language, words) =>
     pages.guide({ ...words, language, platform: "taobao", os: "ios" }),
-  password: (pages, language, { action }) => pages.password({ language, action, fault: null }),
-  "password: wrong": (pages, language, { action }) => pages.password({ language, action, fault: "wrong" }),
-  "password: busy": (pages, language, { action }) => pages.password({ language, action, fault: "busy" }),
-  "password: limited": (pages, language, { action }) =>
-    pages.password({ language, action, fault: "limited" }),
+  password: (pages, language) => pages.password({ language, fault: null }),
+  "password: wrong": (pages, language) => pages.password({ language, fault: "wrong" }),
+  "password: busy": (pages, language) => pages.password({ language, fault: "busy" }),
+  "password: limited": (pages, language) => pages.password({ language, fault: "limited" }),
   preview: (pages, language, { shortUrl, url, action }) =>
     pages.preview({ language, shortUrl, url, reportUrl: `${action}+report` }),
   "preview: protected": (pages, language, { shortUrl, action }) =>
