@@ -49,7 +49,10 @@ type LinkWire = {
   rs?: string
 }
 
-export function encodeLink(version: RecordVersion, link: LinkRecord | null): string {
+/** Rules are encoded as they are given, so they need not be compiled: that costs twenty times as much. */
+export type EncodableLink = Omit<LinkRecord, "rules"> & { rules: readonly Pick<CompiledRule, "rule">[] }
+
+export function encodeLink(version: RecordVersion, link: EncodableLink | null): string {
   return encodeVersioned(version, link && toWire(link))
 }
 
@@ -78,7 +81,7 @@ export function decodeLink(value: string): Versioned<LinkRecord> {
 const NO_PLATFORMS: ReadonlySet<Platform> = new Set()
 const NO_RULES: readonly CompiledRule[] = []
 
-function toWire(link: LinkRecord): LinkWire {
+function toWire(link: EncodableLink): LinkWire {
   return {
     i: link.id,
     u: link.url,

@@ -7,7 +7,10 @@ export type RuleSetRecord = { rules: readonly CompiledRule[] }
 
 type RuleSetWire = { ru: Rule[] }
 
-export function encodeRuleSet(version: RecordVersion, ruleSet: RuleSetRecord | null): string {
+/** See `EncodableLink`. */
+export type EncodableRuleSet = { rules: readonly Pick<CompiledRule, "rule">[] }
+
+export function encodeRuleSet(version: RecordVersion, ruleSet: EncodableRuleSet | null): string {
   return encodeVersioned(version, ruleSet && { ru: ruleSet.rules.map(({ rule }) => rule) })
 }
 

@@ -27,6 +27,8 @@ import { tagRoutes } from "./routes/tags.ts"
 import { workspaceRoutes } from "./routes/workspaces.ts"
 
 const BODY_MAX_BYTES = 64 * 1024
+/** Of arrays and objects in each other: what checks and writes a body goes down them by calls. */
+const BODY_MAX_LEVELS = 32
 
 /** The admin API, not listening yet. Closing it closes its database and Redis connections. */
 export async function buildApp(
@@ -48,7 +50,7 @@ export async function buildApp(
     clientErrorHandler: refuseUnparsable,
   })
   app.removeContentTypeParser("text/plain")
-  acceptEmptyBodies(app)
+  acceptJson(app)
   app.addHook("onRequest", async (req, reply) => {
     reply.header("x-request-id", req.id)
   })
@@ -96,13 +98,25 @@ export async function buildApp(
   return app
 }
 
-/** Clients that always send a JSON content type may do so where there is nothing to send, as in a DELETE. */
-function acceptEmptyBodies(app: FastifyInstance): void {
+/**
+ * JSON of a bounded depth. Clients that always send its content type may do so where there is nothing to send, as in a DELETE.
+ */
+function acceptJson(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser("error", "error")
   app.removeContentTypeParser("application/json")
   app.addContentTypeParser("application/json", { parseAs: "string" }, (req, body, done) => {
     const isUnwanted = body === "" && req.routeOptions.schema?.body === undefined
-    if (isUnwanted) done(null)
-    else parseJson(req, String(body), done)
+    if (isUnwanted) return done(null)
+    parseJson(req, String(body), (err, value) => {
+      if (err === null && isDeeperThan(BODY_MAX_LEVELS, value)) done(TOO_DEEP)
+      else done(err, value)
+    })
   })
+}
+
+const TOO_DEEP = new Problem(422, "too_deep", `The body has more than ${BODY_MAX_LEVELS} levels.`)
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false
+  return levels === 0 || Object.values(value).some((part) => isDeeperThan(levels - 1, part))
 }

@@ -1,8 +1,8 @@
 import type { AppTarget, MiniProgramTarget } from "@qiao/core/app.ts"
-import { isAutomated } from "@qiao/core/automated.ts"
+import { isPrefetch } from "@qiao/core/automated.ts"
 import { addressesOf, type BanSet, isAnswerBanned, isDomainBanned } from "@qiao/core/ban-set.ts"
 import type { Visit } from "@qiao/core/condition.ts"
-import { type Decision, ruleLabel, whenBanned } from "@qiao/core/decide.ts"
+import { type Decision, ruleLabel, whenBanned, whenExhausted } from "@qiao/core/decide.ts"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
 import { effectiveLink } from "@qiao/core/effective-link.ts"
 import { type ExplainedRule, explain, type Step } from "@qiao/core/explain.ts"
@@ -33,6 +33,8 @@ export type Surroundings = {
   bans: BanSet
   visitorOf: (userAgent: string) => Visitor
   placeOf: PlaceOf
+  /** How many of the link's `maxClicks` are used up; asked only where that decides. */
+  usedClicks: () => Promise<number>
 }
 
 export type DryRunRule = ExplainedRule & { of: "link" | "rule_set" }
@@ -52,7 +54,7 @@ export type Conclusion = {
 }
 
 /** What the edge would do with a visit of the link, and every step on the way there. */
-export function dryRun(own: LinkRecord, around: Surroundings, described: DescribedVisit) {
+export async function dryRun(own: LinkRecord, around: Surroundings, described: DescribedVisit) {
   const { domain, ruleSet, bans } = around
   const link = effectiveLink(own, domain, ruleSet)
   const headers = lowerCased(described.headers)
@@ -60,7 +62,8 @@ export function dryRun(own: LinkRecord, around: Surroundings, described: Describ
   const { query } = takeGuideToken(described.query)
   const visit = visitOf({ ...described, headers, query }, around)
   const steps: DryRunStep[] = []
-  const visitor = { ...visitorIn(visit), automated: isAutomated(described.userAgent, headers) }
+  const { automated } = around.visitorOf(described.userAgent)
+  const visitor = { ...visitorIn(visit), automated: automated || isPrefetch(headers) }
   const end = (decision: Conclusion) => ({ decision, visitor, steps })
 
   const isOwnerBanned = isDomainBanned(bans, domain)
@@ -75,21 +78,34 @@ export function dryRun(own: LinkRecord, around: Surroundings, described: Describ
 
   const { decision, steps: decided } = explain(link, visit)
   steps.push(...decided.map((step) => withOrigins(step, own.rules.length)))
-  let location: string | null = null
-  if (decision.kind === "redirect") {
-    location = locationOf(link, decision, { path, query })
-    steps.push({ step: "forward", applies: location === null, compared: { url: decision.url, path, query } })
-    if (location === null) return end(unrecorded("not_found"))
-  }
+  return end(await settle(decision))
 
-  const isBanned = isAnswerBanned(bans, link, decision, location)
-  const hosts = hostsOf(link, decision, location)
-  steps.push({ step: "targetBans", applies: isBanned, compared: { hosts } })
-  return end(isBanned ? concluded(link, whenBanned(decision), null) : concluded(link, decision, location))
+  /** As the edge does it: one of `maxClicks` is asked for only where the redirect can be made, and may be. */
+  async function settle(decision: Decision): Promise<Conclusion> {
+    let location: string | null = null
+    if (decision.kind === "redirect") {
+      const { url } = decision
+      location = locationOf(link, decision, { path, query })
+      steps.push({ step: "forward", applies: location === null, compared: { url, path, query } })
+      if (location === null) return unrecorded("not_found")
+    }
+    const isBanned = isAnswerBanned(bans, link, decision, location)
+    const hosts = hostsOf(link, decision, location)
+    steps.push({ step: "targetBans", applies: isBanned, compared: { hosts } })
+    if (isBanned) return concluded(link, whenBanned(decision), null)
+    const { maxClicks } = link
+    if (decision.kind === "redirect" && decision.reserve && maxClicks !== null) {
+      const used = await around.usedClicks()
+      const isExhausted = used >= maxClicks
+      steps.push({ step: "maxClicks", applies: isExhausted, compared: { maxClicks, used } })
+      if (isExhausted) return settle(whenExhausted(link))
+    }
+    return concluded(link, decision, location)
+  }
 }
 
 function visitOf(described: DescribedVisit, { visitorOf, placeOf }: Surroundings): Visit {
-  const { userAgent, headers, ip, at, query, unlocked } = described
+  const { userAgent, headers, at, query, unlocked } = described
   const { platform, os, device, browser } = visitorOf(userAgent)
   return {
     nowMs: at.getTime(),
@@ -100,11 +116,14 @@ function visitOf(described: DescribedVisit, { visitorOf, placeOf }: Surroundings
     language: languageOf(headers["accept-language"]),
     referrer: referrerHost(headers.referer ?? ""),
     query,
-    ip,
+    ip: unmapped(described.ip),
     placeOf,
     isUnlocked: unlocked,
   }
 }
+
+/** IPv4 as IPv4, as the edge has it. */
+const unmapped = (ip: string) => (ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice(7) : ip)
 
 function visitorIn({ platform, os, device, browser, language, referrer, ip, placeOf }: Visit) {
   return { platform, os, device, browser, language, referrer, ...placeOf(ip) }

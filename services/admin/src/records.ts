@@ -2,7 +2,7 @@ import type { BanSet } from "@qiao/core/ban-set.ts"
 import { compileRule } from "@qiao/core/decide.ts"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
 import type { LinkSettings } from "@qiao/core/link.ts"
-import type { LinkRecord } from "@qiao/core/record.ts"
+import type { EncodableLink, LinkRecord } from "@qiao/core/record.ts"
 import type { Ban, Domain, Workspace } from "./db/schema.ts"
 
 // What Postgres holds, as the edge sees it.
@@ -18,6 +18,11 @@ export type PublishedLink = Omit<LinkSettings, Unpublished> & {
 }
 
 export function linkRecordOf(link: PublishedLink): LinkRecord {
+  return { ...encodableLinkOf(link), rules: link.rules.map(compileRule) }
+}
+
+/** All that is published, which leaves the rules to be compiled by whoever decides by them. */
+export function encodableLinkOf(link: PublishedLink): EncodableLink {
   const { passwordHash, passwordVersion } = link
   return {
     id: link.id,
@@ -34,7 +39,7 @@ export function linkRecordOf(link: PublishedLink): LinkRecord {
     forwardPath: link.forwardPath,
     guidePlatforms: new Set(link.guidePlatforms),
     allowPlatforms: link.allowPlatforms === null ? null : new Set(link.allowPlatforms),
-    rules: link.rules.map(compileRule),
+    rules: link.rules.map((rule) => ({ rule })),
     ruleSetId: link.ruleSetId,
   }
 }

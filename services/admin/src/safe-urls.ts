@@ -1,13 +1,13 @@
 import { schemeOf } from "@qiao/core/app.ts"
 import { isTargetBanned } from "@qiao/core/ban-set.ts"
+import { bareHost } from "@qiao/core/host.ts"
 import type { FieldProblem } from "@qiao/core/link.ts"
 import type { Action, Rule } from "@qiao/core/rule.ts"
 import type { FastifyRequest } from "fastify"
-import type { Trx } from "./db/connect.ts"
+import type { Db } from "./db/connect.ts"
 import { invalid } from "./problem.ts"
 import { hostBansAmong } from "./repositories/host-bans.ts"
 import { ownHostsAmong } from "./repositories/own-hosts.ts"
-import { bareHost } from "./safety/listing.ts"
 
 // Addresses are checked wherever they come in: at every create and at every change, so that nothing harmless is swapped for something else.
 
@@ -65,14 +65,27 @@ function schemeUrlsOf({ rules }: Addresses): Placed[] {
  */
 export async function addressProblems(
   req: FastifyRequest,
-  trx: Trx,
+  db: Db,
   after: Addresses,
   before: Addresses | null,
 ): Promise<FieldProblem[]> {
   return [
-    ...(await urlProblems(req, trx, newIn(urlsOf(after), before && urlsOf(before)))),
+    ...(await urlProblems(req, db, newIn(urlsOf(after), before && urlsOf(before)))),
     ...schemeProblems(req, newIn(schemeUrlsOf(after), before && schemeUrlsOf(before))),
   ]
+}
+
+/** What is wrong by now with the addresses of a rule set that a link begins to use. */
+export async function sharedAddressProblems(
+  req: FastifyRequest,
+  db: Db,
+  rules: readonly Rule[],
+): Promise<FieldProblem[]> {
+  const problems = await addressProblems(req, db, { rules }, null)
+  const urls = new Map([...urlsOf({ rules }), ...schemeUrlsOf({ rules })].map((at) => [at.pointer, at.url]))
+  return problems.map(({ pointer, code, detail }) => {
+    return { pointer: "/ruleSetId", code, detail: `its address ${urls.get(pointer)} ${detail}` }
+  })
 }
 
 function newIn(after: Placed[], before: Placed[] | null): Placed[] {
@@ -81,16 +94,16 @@ function newIn(after: Placed[], before: Placed[] | null): Placed[] {
 }
 
 /** Throws a 422 problem that names every address that must not be a target. */
-export async function checkUrls(req: FastifyRequest, trx: Trx, urls: Placed[]): Promise<void> {
-  const problems = await urlProblems(req, trx, urls)
+export async function checkUrls(req: FastifyRequest, db: Db, urls: Placed[]): Promise<void> {
+  const problems = await urlProblems(req, db, urls)
   if (problems.length > 0) throw invalid(problems)
 }
 
-async function urlProblems(req: FastifyRequest, trx: Trx, urls: Placed[]): Promise<FieldProblem[]> {
+async function urlProblems(req: FastifyRequest, db: Db, urls: Placed[]): Promise<FieldProblem[]> {
   if (urls.length === 0) return []
   const hosts = urls.map(({ url }) => bareHost(new URL(url)))
-  const bans = await hostBansAmong(trx, hosts)
-  const ownHosts = await ownHostsAmong(trx, hosts)
+  const bans = await hostBansAmong(db, hosts)
+  const ownHosts = await ownHostsAmong(db, hosts)
   return urls.flatMap(({ pointer, url }) => {
     const fault = isTargetBanned(bans, url)
       ? { code: "banned_target", detail: "leads to a banned host" }

@@ -3,8 +3,8 @@ import type { Rule } from "@qiao/core/rule.ts"
 import type { FastifyRequest } from "fastify"
 import type { Trx } from "./db/connect.ts"
 import { invalid } from "./problem.ts"
-import { holdRuleSet } from "./repositories/rule-sets.ts"
-import { addressProblems } from "./safe-urls.ts"
+import { holdRules } from "./repositories/rule-sets.ts"
+import { addressProblems, sharedAddressProblems } from "./safe-urls.ts"
 
 /** The settings of a link that is to be stored, or a 422 problem that names all that is wrong in them. `before` is what is stored now. */
 export async function checkedSettings(
@@ -30,16 +30,16 @@ export async function checkedRules(
   return orRefuse(rules, await addressProblems(req, trx, { rules }, before && { rules: before }))
 }
 
-/** A link keeps the rule set it has: that one is there as long as the link is. */
+/** A link keeps the rule set it has: that one is there as long as the link is, and what it leads to was checked. */
 async function ruleSetProblems(
-  { caller }: FastifyRequest,
+  req: FastifyRequest,
   trx: Trx,
   { ruleSetId }: LinkSettings,
   before: LinkSettings | null,
 ): Promise<FieldProblem[]> {
   if (ruleSetId === null || ruleSetId === before?.ruleSetId) return []
-  if (await holdRuleSet(trx, caller.workspaceId, ruleSetId)) return []
-  return [unknownRuleSet(ruleSetId)]
+  const rules = await holdRules(trx, req.caller.workspaceId, ruleSetId)
+  return rules === null ? [unknownRuleSet(ruleSetId)] : sharedAddressProblems(req, trx, rules)
 }
 
 /** `at` points to where the link stands in the body. */

@@ -1,4 +1,5 @@
 import type { FieldProblem } from "@qiao/core/link.ts"
+import type { Rule } from "@qiao/core/rule.ts"
 import { ruleWarnings } from "@qiao/core/rule-warnings.ts"
 import type { Domain, PlatformStatuses } from "./db/schema.ts"
 import { type Addresses, urlsOf } from "./safe-urls.ts"
@@ -15,6 +16,18 @@ export function linkWarnings(
 /** Those of a link's settings, or of a rule set. */
 export function settingsWarnings(settings: Addresses): FieldProblem[] {
   return [...ruleWarnings(settings.rules), ...hostWarnings(settings)]
+}
+
+/** Those of a rule set's rules that can never decide after a link's own; numbers as `explain` counts them. */
+export function sharedRuleWarnings(own: readonly Rule[], shared: readonly Rule[]): FieldProblem[] {
+  const all = ruleWarnings([...own, ...shared])
+  return shared.flatMap((_, n) => {
+    const pointer = `/rules/${own.length + n}`
+    const warnings = all.filter((warning) => `${warning.pointer}/`.startsWith(`${pointer}/`))
+    return warnings.map(({ code, detail }) => {
+      return { pointer: "/ruleSetId", code, detail: `rule ${own.length + n}: ${detail}` }
+    })
+  })
 }
 
 function hostWarnings(settings: Addresses): FieldProblem[] {

@@ -75,6 +75,32 @@ test("what is not JSON is 400", async (t) => {
   await create(t, latin, 400, "invalid_json")
 })
 
+test("a body that is deeper than any schema is refused, wherever it comes in", async (t) => {
+  const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels)
+  const domain = await db.selectFrom("domains").select("id").executeTakeFirstOrThrow()
+  const bodies: [method: Method, path: string, body: (inner: string) => string][] = [
+    [
+      ...(["PATCH", `/v1/domains/${domain.id}`] as const),
+      (inner) => `{"appleAppSiteAssociation":{"applinks":${inner}}}`,
+    ],
+    [
+      ...(["PATCH", `/v1/domains/${domain.id}`] as const),
+      (inner) => `{"assetLinks":[{"relation":["a/b"],"x":${inner}}]}`,
+    ],
+    ["POST", "/v1/links", (inner) => `{"url":${inner}}`],
+    ["POST", "/v1/rules/explain", (inner) => `{"link":${inner}}`],
+    ["POST", "/v1/links", (inner) => inner],
+  ]
+  for (const [method, path, body] of bodies) {
+    for (const levels of [33, 20_000, 32_000]) {
+      await refused(t, method, path, body(deep(levels)), [422, "too_deep"])
+    }
+    await refused(t, method, path, body(deep(28)), [422, "invalid_input"])
+  }
+  const objects = `${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`
+  await create(t, objects, 422, "too_deep")
+})
+
 test("a body of another shape than an object is 422", async (t) => {
   for (const body of ["[]", "null", "1", '"text"', "true"]) await create(t, body, 422, "invalid_input")
   const none = await call("POST", "/v1/links")
@@ -294,10 +320,7 @@ test("a body of 1 MB is 413, before it is looked at", async (t) => {
   await create(t, "x".repeat(1 << 20), 413, "body_too_large")
 })
 
-test("deep nesting, long lists and huge numbers are refused", async (t) => {
-  const deep = `${"[".repeat(30_000)}${"]".repeat(30_000)}`
-  await create(t, deep, 422, "invalid_input")
-  await create(t, `{"url":"${URL_A}","tags":${deep}}`, 422, "invalid_input")
+test("long lists and huge numbers are refused", async (t) => {
   await create(
     t,
     { url: URL_A, tags: Array.from({ length: 21 }, (_, i) => `t${i}`) },

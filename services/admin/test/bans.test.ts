@@ -328,3 +328,33 @@ t.test("a link that the operator banned does not come back by being deleted", as
   t.equal((await lift(made.id)).status, 204)
   t.equal((await call("POST", "/v1/links", body)).status, 201)
 })
+
+t.test("neither does it by another spelling of its code, in any script", async (t) => {
+  const domain = "folding.example.com"
+  await call("POST", "/v1/domains", { host: domain, caseSensitive: false })
+  const spellings = [
+    ["SpRing", "sPrING"],
+    ["ÄB", "äb"],
+    ["äß", "Äß"],
+    ["ΣΩ", "σω"],
+    ["Привет", "ПРИВЕТ"],
+    ["İx", "i\u0307x"],
+    ["春A", "春a"],
+  ] as const
+  for (const [code, other] of spellings) {
+    const link = await admin.newLink({ domain, code })
+    const { body: made } = await ban("link", link.id)
+    await call("DELETE", `/v1/links/${link.id}`)
+    const body = { url: "https://example.com/", domain, code: other, reuse: true }
+    expectProblem(t, await call("POST", "/v1/links", body), 409, "code_banned")
+    t.equal((await lift(made.id)).status, 204)
+    t.equal((await call("POST", "/v1/links", body)).status, 201, other)
+  }
+  const link = await admin.newLink({ code: "ÄB" })
+  await ban("link", link.id)
+  await call("DELETE", `/v1/links/${link.id}`)
+  await admin.newLink({ code: "äb" })
+  t.pass("where case tells codes apart, the other one is another link's")
+  const again = { url: "https://example.com/", code: "ÄB", reuse: true }
+  expectProblem(t, await call("POST", "/v1/links", again), 409, "code_banned")
+})

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto"
 import { domainKey } from "@qiao/core/keys.ts"
 import t from "tap"
+import { isQuick } from "../../../packages/core/test/support/quick.ts"
+import { files as filesOf } from "../src/routes/domain-files.ts"
 import { expectProblem, faults, startAdmin } from "./support/admin.ts"
 import { publishAll, publisherOf, readDomain } from "./support/publisher.ts"
 
@@ -101,6 +103,16 @@ t.test("every file that cannot be served is named at once", async (t) => {
   const many = Array.from({ length: 21 }, (_, i) => ({ name: `${i}.txt`, content }))
   t.same(await refused({ files: many }), ["/files too_big"])
   t.equal((await patch({ files: many.slice(1) })).status, 200)
+})
+
+t.test("a hostile file name is refused quickly", async (t) => {
+  for (const name of [`a${".".repeat(60_000)}!`, `${"a".repeat(60_000)}!`, `${"a.".repeat(30_000)}!`]) {
+    t.ok(isQuick(() => t.notOk(filesOf.safeParse([{ name, content: "" }]).success)))
+    t.same(await refused({ files: [{ name, content: "" }] }), [
+      "/files/0/name invalid_format",
+      "/files/0/name too_big",
+    ])
+  }
 })
 
 t.test("robots.txt is served as it is given, and null brings the default back", async (t) => {

@@ -1,8 +1,11 @@
+import { capKey } from "@qiao/core/keys.ts"
 import type { Link } from "@qiao/core/link.ts"
+import { createVisitors } from "@qiao/core/visitor.ts"
 import t, { type Test } from "tap"
 import { startRedis } from "../../test/support/redis.ts"
 import { newId } from "../src/ids.ts"
-import { expectProblem, faults, HOST, startAdmin } from "./support/admin.ts"
+import { caller, expectProblem, faults, HOST, startAdmin, startApp } from "./support/admin.ts"
+import { redisClient } from "./support/redis.ts"
 
 const redis = await startRedis(t, { appendOnly: false })
 const admin = await startAdmin(t, { redis })
@@ -23,7 +26,7 @@ type Explanation = {
     location: string | null
     target: object | null
   }
-  visitor: { platform: string; country: string; region: string }
+  visitor: { platform: string; country: string; region: string; automated: boolean }
   steps: {
     step: string
     applies: boolean
@@ -209,6 +212,70 @@ t.test("an expired link without its own expiredUrl leads to its domain's", async
   t.same(faults(refused), ["/link/domain unknown_domain"])
 })
 
+t.test("a link whose maxClicks are used up is explained as such, and nothing is used up by it", async (t) => {
+  const expiredUrl = "https://over.example/"
+  const rules = [{ when: { os: ["ios"] }, then: { guide: true } }]
+  const link = await newLink({ maxClicks: 3, expiredUrl, rules })
+  const path = `/v1/links/${link.id}/explain`
+  const counter = redisClient(t, redis.url)
+  const explain = async (visit: object = {}) => (await call<Explanation>("POST", path, visit)).body
+  for (const used of [0, 2]) {
+    await counter.set(capKey(link.id), used)
+    const left = await explain()
+    t.match(left.decision, { outcome: "redirect", reserve: true })
+    t.same(left.steps.at(-1), { step: "maxClicks", applies: false, compared: { maxClicks: 3, used } })
+    t.equal(await counter.get(capKey(link.id)), String(used))
+  }
+  await counter.set(capKey(link.id), 3)
+  const exhausted = await explain()
+  t.match(exhausted.decision, { outcome: "fallback", location: expiredUrl, reserve: false })
+  t.same(stepsOf(exhausted).slice(-5), ["forward", "targetBans", "maxClicks", "forward", "targetBans"])
+  t.match(stepIn(exhausted, "maxClicks"), { applies: true, compared: { maxClicks: 3, used: 3 } })
+  const guided = await explain({ userAgent: IPHONE })
+  t.match(guided.decision, { page: "guide" }, "where the answer uses none, none is asked for")
+  t.notOk(stepIn(guided, "maxClicks"))
+  await call("PATCH", `/v1/links/${link.id}`, { expiredUrl: null })
+  t.match((await explain()).decision, { kind: "page", page: "gone", outcome: "exhausted" })
+})
+
+t.test("without Redis only a link whose maxClicks decide cannot be explained", async (t) => {
+  const env = { DATABASE_URL: admin.databaseUrl, REDIS_URL: "redis://127.0.0.1:1" }
+  const away = caller(await startApp(t, env), admin.key)
+  const [bounded, free] = [await newLink({ maxClicks: 3 }), await newLink()]
+  const explain = (id: string) => away("POST", `/v1/links/${id}/explain`, {})
+  const refused = await explain(bounded.id)
+  expectProblem(t, refused, 503, "redis_unavailable")
+  t.equal(refused.headers["retry-after"], "5")
+  t.equal((await explain(free.id)).status, 200)
+  const unsaved = { link: { url: "https://a.example/", maxClicks: 3 }, visit: {} }
+  t.match(await away("POST", "/v1/rules/explain", unsaved), {
+    status: 200,
+    body: { decision: { reserve: true } },
+  })
+})
+
+t.test("a visitor is automated as the edge has it", async (t) => {
+  const { id } = await newLink()
+  const isAutomated = async (visit: object) =>
+    (await call<Explanation>("POST", `/v1/links/${id}/explain`, visit)).body.visitor.automated
+  t.equal(await isAutomated({ userAgent: IPHONE }), false)
+  t.equal(await isAutomated({ userAgent: IPHONE, headers: { "Sec-Purpose": "prefetch" } }), true)
+  t.equal(await isAutomated({ userAgent: `${IPHONE} qcloudcdn-xinan` }), true)
+  // Of a longer one, the edge reads what createVisitors reads.
+  const visitorOf = createVisitors(1)
+  for (const userAgent of [`${IPHONE} ${"x".repeat(600)} Googlebot/2.1`, "Googlebot/2.1", ""]) {
+    t.equal(await isAutomated({ userAgent }), visitorOf(userAgent).automated, userAgent.slice(-20))
+  }
+})
+
+t.test("an IPv4 address that is written as IPv6 is the same visitor", async (t) => {
+  const split = [1, 2, 3, 4].map((n) => ({ url: `https://${n}.example/`, weight: 1 }))
+  const { id } = await newLink({ rules: [{ when: {}, then: { split } }] })
+  const from = async (ip: string) =>
+    (await call<Explanation>("POST", `/v1/links/${id}/explain`, { ip })).body.decision.location
+  for (let n = 0; n < 20; n++) t.equal(await from(`::ffff:14.215.177.${n}`), await from(`14.215.177.${n}`))
+})
+
 t.test("our own query parameter is neither seen by rules nor passed on", async (t) => {
   const rules = [{ when: { query: [{ name: "_qg" }] }, then: { deny: true } }]
   const { decision } = await explained(t, { rules }, { query: "_qg=AAAAAAAAAAA&x=1" })
@@ -285,6 +352,42 @@ t.test("an explanation has the link's own warnings", async (t) => {
   t.match(warnings, [
     { pointer: "/rules/1", code: "shadowed" },
     { pointer: "/url", code: "look_alike" },
+  ])
+})
+
+t.test("rules of a set that never decide after the link's own are warned of, for that link", async (t) => {
+  const shared = [...RULES, { when: { os: ["ios"], not: { os: ["ios"] } }, then: { deny: true } }]
+  const set = (await call<{ id: string }>("POST", "/v1/rule-sets", { name: "after", rules: shared })).body
+  const own = [{ when: { os: ["windows"] }, then: { deny: true } }, RULES[0]]
+  const { warnings } = await explained(t, { rules: own, ruleSetId: set.id })
+  t.match(warnings, [
+    { pointer: "/ruleSetId", code: "shadowed", detail: /^rule 2: rule 1 / },
+    { pointer: "/ruleSetId", code: "never_holds", detail: /^rule 4: / },
+  ])
+  t.equal(warnings.length, 2)
+  t.equal((await explained(t, { rules: own.slice(0, 1), ruleSetId: set.id })).warnings.length, 1)
+})
+
+t.test("a link that could not be saved for its addresses is explained, with warnings", async (t) => {
+  const url = "https://unsafe.example/"
+  const rules = [
+    { when: {}, then: { redirect: url } },
+    { when: {}, then: { app: { ios: { scheme: "nobodys://x" } } } },
+  ]
+  const set = { name: "unsafe", rules: rules.slice(0, 1) }
+  const ruleSetId = (await call<{ id: string }>("POST", "/v1/rule-sets", set)).body.id
+  await ban("host", "unsafe.example")
+  const link = { url: "https://bit.ly/x", expiredUrl: url, rules, ruleSetId }
+  const { status, body } = await call<Explanation>("POST", "/v1/rules/explain", { link, visit: {} })
+  t.equal(status, 200)
+  t.match(body.warnings.map((warning) => Object.values(warning).slice(0, 2).join(" ")).sort(), [
+    "/expiredUrl banned_target",
+    "/ruleSetId banned_target",
+    "/ruleSetId shadowed",
+    "/rules/0/then/redirect banned_target",
+    "/rules/1 shadowed",
+    "/rules/1/then/app/ios/scheme scheme_not_allowed",
+    "/url shortener",
   ])
 })
 

@@ -1,4 +1,5 @@
-import { CHANGES_CHANNEL, domainKey, HEARTBEAT, linkKey } from "@qiao/core/keys.ts"
+import { decodeBanSet } from "@qiao/core/ban-set.ts"
+import { BANS_KEY, CHANGES_CHANNEL, domainKey, HEARTBEAT, linkKey } from "@qiao/core/keys.ts"
 import type { Link } from "@qiao/core/link.ts"
 import { encodeLink } from "@qiao/core/record.ts"
 import { versionOf } from "@qiao/core/versioned.ts"
@@ -119,6 +120,33 @@ t.test("a code of a case-insensitive domain is published in its one form", async
   const link = await admin.newLink({ domain: "ci.example.com", code: "SpRing" })
   await publishAll(publisher)
   t.equal((await readLink(publisher, linkKey("ci.example.com", "spring")))?.record?.id, link.id)
+})
+
+t.test("a ban waits behind no backlog, and nothing in a backlog waits for ever", async (t) => {
+  const { admin } = await setUp(t)
+  const publisher = await publisherOf(t, admin, { batchMax: 100 })
+  const [link, other] = [await admin.newLink({ code: "fraud" }), await admin.newLink({ code: "first" })]
+  await sql`update publications set changed_at = now() - interval '1 hour'`.execute(admin.db)
+  await seedLinks(admin, 5_000)
+  for (const [kind, value] of [
+    ["link", link.id],
+    ["host", "evil.example"],
+  ]) {
+    const made = await admin.call("POST", "/v1/bans", { kind, value, reason: "x" })
+    t.equal(made.status, 201, made.text)
+  }
+  // Newer than the bans.
+  await seedLinks(admin, 20)
+  t.equal(await publishDue(publisher), 100)
+  t.equal((await readLink(publisher, linkKey(HOST, "fraud")))?.record?.banned, true)
+  t.same(decodeBanSet((await publisher.redis.get(BANS_KEY)) ?? "").record?.hosts, new Set(["evil.example"]))
+  t.equal(
+    (await readLink(publisher, linkKey(HOST, "first")))?.record?.id,
+    other.id,
+    "the oldest is there, too",
+  )
+  await Promise.all([publishAll(publisher), publishAll(publisher)])
+  await expectNoDrift(t, publisher)
 })
 
 t.test("whoever hears of a change finds it in Redis already", async (t) => {

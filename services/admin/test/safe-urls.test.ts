@@ -196,6 +196,47 @@ t.test("what is stored already is left alone, so that an old link can still be c
   ])
 })
 
+t.test("no link begins to use a rule set that leads where it must not by now", async (t) => {
+  const url = "https://turned.example/page"
+  const rules = [
+    { when: { os: ["ios"] }, then: { redirect: "https://fine.example/" } },
+    { when: {}, then: { redirect: url } },
+  ]
+  const create = () => call<{ id: string }>("POST", "/v1/rule-sets", { name: newId("rls"), rules })
+  const [used, other] = [(await create()).body.id, (await create()).body.id]
+  const link = await newLink({ externalId: "uses-it", ruleSetId: used })
+  await ban("host", "turned.example")
+  await refusedEverywhere(t, { ruleSetId: other }, ["/ruleSetId banned_target"], link.id)
+  const changed = await call("PUT", "/v1/links", { url: URL_A, externalId: "uses-it", ruleSetId: other })
+  const { errors } = expectProblem(t, changed, 422, "invalid_input")
+  t.match(errors, [{ pointer: "/ruleSetId", detail: new RegExp(url) }], "and says which address")
+  const path = `/v1/links/${link.id}`
+  t.equal((await call("PATCH", path, { title: "x", ruleSetId: used })).status, 200, "one that is used stays")
+  t.equal((await call("PATCH", path, { ruleSetId: null })).status, 200)
+  const back = await call("PATCH", path, { ruleSetId: used })
+  t.same(faults(expectProblem(t, back, 422, "invalid_input")), ["/ruleSetId banned_target"])
+})
+
+t.test("a workspace's signature url is an address like any other", async (t) => {
+  const wechatSignatureUrl = "https://signs.example/wechat"
+  const workspace = { name: "signing", wechatSignatureUrl }
+  const made = await call<{ id: string }>("POST", "/v1/workspaces", workspace)
+  t.equal(made.status, 201, made.text)
+  const path = `/v1/workspaces/${made.body.id}`
+  for (const [url, code] of BAD.filter(([url]) => url.startsWith("https:"))) {
+    for (const answer of [
+      await call("POST", "/v1/workspaces", { name: "x", wechatSignatureUrl: url }),
+      await call("PATCH", path, { wechatSignatureUrl: url }),
+    ]) {
+      const problem = expectProblem(t, answer, 422, "invalid_input")
+      t.same(faults(problem), [`/wechatSignatureUrl ${code}`], url)
+    }
+  }
+  await ban("host", "signs.example")
+  t.equal((await call("PATCH", path, { ...workspace, name: "kept" })).status, 200, "the one it has stays")
+  t.match((await call("GET", path)).body, { name: "kept", wechatSignatureUrl })
+})
+
 t.test(
   "a banned domain of this instance, its aliases and other workspaces' domains are no targets",
   async (t) => {

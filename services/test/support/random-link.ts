@@ -21,7 +21,7 @@ const QUERIES = [
   ...["", "utm=a", "utm=b&x=%E6%98%A5", "flag", "%75tm=a"],
   ...["_qg=AAAAAAAAAAA", "utm=a&_qg=AAAAAAAAAAA", "%5fqg=x&flag"],
 ] as [string, ...string[]]
-/** Private, reserved, Guangdong, Beijing, California. */
+/** Private, reserved, Guangdong, Beijing, California, and Guangdong as IPv6. */
 export const IPS = [
   "10.1.2.3",
   "192.0.2.7",
@@ -29,6 +29,7 @@ export const IPS = [
   "202.96.128.86",
   "202.106.0.20",
   "8.8.8.8",
+  "::ffff:202.96.128.86",
 ] as const
 const PATHS = ["", "", "", "/more", "/..%2fx"] as const
 
@@ -36,7 +37,7 @@ const PATHS = ["", "", "", "/more", "/..%2fx"] as const
 const CONDITIONS: [name: string, values: readonly [unknown, ...unknown[]]][] = [
   ["platform", [["wechat"], ["douyin", "browser"]]],
   ["os", [["ios"], ["android", "windows"]]],
-  ["device", [["phone"], ["desktop"]]],
+  ["device", [["phone"], ["desktop"], ["tablet", "other"]]],
   ["browser", [["safari", "chrome"], ["webview"]]],
   ["language", [["zh"], ["zh-TW", "en"]]],
   ["country", [["CN"], ["US", "SG"]]],
@@ -100,18 +101,34 @@ export function randomRules(random: Random, max: number): object[] {
   return Array.from({ length: random.below(max + 1) }, (_, number) => randomRule(random, number))
 }
 
+const [PAST, LATER_PAST, FUTURE, LATER_FUTURE] = ["2020-01-01", "2021-01-01", "2998-01-01", "2999-01-01"].map(
+  (day) => `${day}T00:00:00Z`,
+)
+
+/** Half are open for ever. */
+const PERIODS = [
+  ...[{}, {}, {}, {}, {}, {}],
+  ...[{ startsAt: PAST }, { expiresAt: FUTURE }, { startsAt: PAST, expiresAt: FUTURE }],
+  ...[{ startsAt: FUTURE }, { startsAt: FUTURE, expiresAt: LATER_FUTURE }],
+  ...[{ expiresAt: PAST }, { startsAt: PAST, expiresAt: LATER_PAST }],
+] as [object, ...object[]]
+
+export type RandomLink = { redirectStatus: number } & Record<string, unknown>
+
 /** Settings of a link that uses one of the rule sets, or none. */
-export function randomLink(random: Random, ruleSetIds: [string, ...string[]]) {
-  const isExpired = random.below(8) === 0
+export function randomLink(random: Random, ruleSetIds: [string, ...string[]]): RandomLink {
   return {
     url: random.pick([
       "https://target.example/path?own=1",
       "https://target.example/",
       "https://banned.example/",
     ]),
-    ...(isExpired && { expiresAt: "2020-01-01T00:00:00Z" }),
-    ...(isExpired && random.below(2) === 0 && { expiredUrl: "https://own-end.example/" }),
-    enabled: random.below(20) > 0,
+    redirectStatus: random.pick([301, 302, 307, 308]),
+    ...random.pick(PERIODS),
+    expiredUrl: random.below(3) === 0 ? "https://own-end.example/" : null,
+    // Soon used up, or not at all.
+    maxClicks: random.pick([null, null, 3, 1_000_000]),
+    enabled: random.below(12) > 0,
     password: random.below(12) === 0 ? PASSWORD : null,
     forwardPath: random.below(2) === 1,
     forwardQuery: random.below(3) > 0,
@@ -122,7 +139,23 @@ export function randomLink(random: Random, ruleSetIds: [string, ...string[]]) {
   }
 }
 
+/** Links of which each kind of answer can be had, whatever the others come out as. */
+export function plainLinks(): RandomLink[] {
+  const url = "https://target.example/"
+  return [
+    ...[
+      { maxClicks: 1 },
+      { password: PASSWORD },
+      { enabled: false },
+      { startsAt: FUTURE },
+      { expiresAt: PAST },
+    ],
+    ...actionsTo(url).map((then) => ({ rules: [{ when: {}, then }] })),
+  ].map((settings) => ({ url, redirectStatus: 302, ...settings }))
+}
+
 export type RandomVisit = {
+  method: "GET" | "HEAD"
   userAgent: string
   headers: Record<string, string>
   ip: string
@@ -138,6 +171,7 @@ export function randomVisit(random: Random): RandomVisit {
     accept: random.pick(["text/html,*/*", "*/*"]),
   }
   return {
+    method: random.below(6) === 0 ? "HEAD" : "GET",
     userAgent: random.pick(USER_AGENTS),
     headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== "")),
     ip: random.pick(IPS),

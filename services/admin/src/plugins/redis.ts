@@ -9,7 +9,7 @@ declare module "fastify" {
   }
 }
 
-/** For rate limits only: a command that cannot be answered at once fails, and the request goes on. */
+/** For rate limits and the counters of `maxClicks`: a command that cannot be answered at once fails. */
 export const redis = fp(async (app: FastifyInstance, options: { url: string }) => {
   const redis = connectRedis(options.url, app.log, { name: "admin", commandTimeout: 250 })
   app.decorate("redis", redis)

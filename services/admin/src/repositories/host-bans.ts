@@ -1,10 +1,11 @@
 import type { BanSet } from "@qiao/core/ban-set.ts"
+import { namesAbove } from "@qiao/core/host.ts"
 import type { Db } from "../db/connect.ts"
 import { banSetOf } from "../records.ts"
 
 /** Of the bans in force those that can matter to targets on these hosts: of the hosts themselves and of every name above them. */
 export async function hostBansAmong(db: Db, hosts: string[]): Promise<BanSet> {
-  const names = new Set(hosts.flatMap(withNamesAbove))
+  const names = new Set(hosts.flatMap((host) => [...namesAbove(host)]))
   const rows = await db
     .selectFrom("bans")
     .select(["kind", "value"])
@@ -13,10 +14,4 @@ export async function hostBansAmong(db: Db, hosts: string[]): Promise<BanSet> {
     .where("value", "in", [...names])
     .execute()
   return banSetOf(rows)
-}
-
-/** Up to the top-level domain. */
-function withNamesAbove(host: string): string[] {
-  const labels = host.split(".")
-  return labels.map((_, n) => labels.slice(n).join("."))
 }

@@ -1,3 +1,4 @@
+import { BANS_KEY } from "@qiao/core/keys.ts"
 import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
 
@@ -72,17 +73,36 @@ async function notify(trx: Trx): Promise<void> {
   await sql`select pg_notify(${DUE_CHANNEL}, '')`.execute(trx)
 }
 
-/** Locks up to `limit` keys that are due, passing over those another publisher works on. */
+/**
+ * Locks up to `limit` keys that are due, passing over those another publisher works on. First comes the ban set; of the rest, half are
+ * the newest, so that the ban of a link waits behind no backlog, and half the oldest, so that none waits for ever.
+ */
 export async function claimDue(trx: Trx, limit: number): Promise<string[]> {
-  const rows = await trx
+  const bans = await keysIn(dueBut(trx, []).where("key", "=", BANS_KEY))
+  const half = Math.ceil((limit - bans.length) / 2)
+  const newest = await keysIn(dueBut(trx, bans).orderBy("changedAt", "desc").limit(half))
+  const claimed = [...bans, ...newest]
+  if (newest.length < half) return claimed
+  const oldest = await keysIn(
+    dueBut(trx, claimed)
+      .orderBy("changedAt")
+      .limit(limit - claimed.length),
+  )
+  return [...claimed, ...oldest]
+}
+
+/** A transaction does not pass over the rows that it locked itself. */
+const dueBut = (trx: Trx, claimed: string[]) =>
+  trx
     .selectFrom("publications")
     .select("key")
     .whereRef("revision", "<>", "publishedRevision")
-    .limit(limit)
+    .where(sql<boolean>`key <> all(${claimed}::text[])`)
     .forUpdate()
     .skipLocked()
-    .execute()
-  return rows.map((row) => row.key)
+
+async function keysIn(due: ReturnType<typeof dueBut>): Promise<string[]> {
+  return (await due.execute()).map(({ key }) => key)
 }
 
 /** Records that a revision is in Redis; a later one stays due. */

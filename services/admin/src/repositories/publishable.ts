@@ -1,5 +1,4 @@
 import { encodeBanSet } from "@qiao/core/ban-set.ts"
-import { compileRule } from "@qiao/core/decide.ts"
 import { encodeDomain } from "@qiao/core/domain-record.ts"
 import { encodeLink } from "@qiao/core/record.ts"
 import { encodeRuleSet } from "@qiao/core/rule-set-record.ts"
@@ -10,7 +9,7 @@ import type { Ban } from "../db/schema.ts"
 import {
   banSetOf,
   domainRecordOf,
-  linkRecordOf,
+  encodableLinkOf,
   type PublishedDomain,
   type PublishedLink,
 } from "../records.ts"
@@ -80,13 +79,13 @@ function toRecord(row: PublishableRow, epoch: number): PublishableRecord {
 function encode(row: PublishableRow, version: RecordVersion): string {
   switch (row.kind) {
     case "link":
-      return encodeLink(version, row.id === null ? null : linkRecordOf(row as PublishedLink))
+      return encodeLink(version, row.id === null ? null : encodableLinkOf(row as PublishedLink))
     case "domain": {
       const domain = { ...row, expiredUrl: row.domainExpiredUrl }
       return encodeDomain(version, row.host === null ? null : domainRecordOf(domain as PublishedDomain))
     }
     case "rule_set":
-      return encodeRuleSet(version, row.sharedRules && { rules: row.sharedRules.map(compileRule) })
+      return encodeRuleSet(version, row.sharedRules && { rules: row.sharedRules.map((rule) => ({ rule })) })
     case "bans":
       return encodeBanSet(version, banSetOf(row.bans))
   }

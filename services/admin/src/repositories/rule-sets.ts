@@ -48,9 +48,10 @@ export async function lockRuleSet(trx: Trx, workspaceId: string, id: string): Pr
   return findRuleSet(trx, workspaceId, id)
 }
 
-/** Whether the workspace has this rule set; if so, it cannot be deleted before this transaction ends. */
-export async function holdRuleSet(trx: Trx, workspaceId: string, id: string): Promise<boolean> {
-  return (await ownRuleSet(trx, workspaceId, id).forKeyShare().executeTakeFirst()) !== undefined
+/** The same, and the rule set cannot be deleted before this transaction ends. */
+export async function holdRules(trx: Trx, workspaceId: string, id: string): Promise<Rule[] | null> {
+  const row = await ownRuleSet(trx, workspaceId, id).select("rules").forKeyShare().executeTakeFirst()
+  return row?.rules ?? null
 }
 
 const ownRuleSet = (db: Db, workspaceId: string, id: string) =>

@@ -13,7 +13,7 @@ const RESERVED = new Set(["robots.txt", "favicon.ico"])
 const fileName = z
   .string()
   .max(100)
-  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]*\.[A-Za-z0-9._-]*$/, {
+  .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9._-]*$/, {
     error: "must be a name such as MP_verify_a1B2.txt: letters, digits, - _ and a dot that is not the first",
   })
   .refine((name) => !RESERVED.has(name), {

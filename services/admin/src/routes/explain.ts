@@ -1,7 +1,7 @@
 import { compileRule } from "@qiao/core/decide.ts"
 import { time } from "@qiao/core/fields.ts"
 import { fieldProblem, LINK_DEFAULTS, linkCreate, settingsProblems } from "@qiao/core/link.ts"
-import type { RuleSetRecord } from "@qiao/core/rule-set-record.ts"
+import type { Rule } from "@qiao/core/rule.ts"
 import { createVisitors } from "@qiao/core/visitor.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
@@ -14,8 +14,10 @@ import { activeBans } from "../repositories/bans.ts"
 import { findDomain } from "../repositories/domains.ts"
 import { findLink } from "../repositories/links.ts"
 import { findRules } from "../repositories/rule-sets.ts"
+import { addressProblems, sharedAddressProblems } from "../safe-urls.ts"
 import { orRefuse, unknownRuleSet } from "../settings.ts"
-import { linkWarnings } from "../warnings.ts"
+import { usedClicks } from "../used-clicks.ts"
+import { linkWarnings, sharedRuleWarnings } from "../warnings.ts"
 import { linkRef } from "./link-ref.ts"
 import { failures, idParams } from "./schemas.ts"
 
@@ -109,7 +111,9 @@ export const explainRoutes: FastifyPluginAsyncZod = async (app) => {
     handler: async (req) => {
       const row = await findLink(app.db, req.caller.workspaceId, linkRef(req.params.id))
       const domain = await findDomain(app.db, row.workspaceId, row.domainId)
-      return { ...(await run(row, domain, req.body)), warnings: linkWarnings(row, domain) }
+      const shared = await sharedRulesOf(row, row.workspaceId)
+      const explanation = await run(row, domain, shared, () => usedClicks(app.redis, row.id), req.body)
+      return { ...explanation, warnings: warningsOf(row, domain, shared) }
     },
   })
 
@@ -117,7 +121,8 @@ export const explainRoutes: FastifyPluginAsyncZod = async (app) => {
     config: { scope: "links:read" },
     schema: {
       summary: "Explain what a visit of a link that is not saved would get",
-      description: "`link` is what creates one.",
+      description:
+        "`link` is what creates one; addresses that it must not lead to are among the warnings. Which side of a split a visitor gets depends on the link's id, so a saved link may give another.",
       body: z.strictObject({ link: linkCreate, visit: visitSchema }),
       response,
     },
@@ -129,28 +134,44 @@ export const explainRoutes: FastifyPluginAsyncZod = async (app) => {
       // Nobody tries the password: that there is one is enough.
       const unsaved = { id: "lnk_unsaved", bannedAt: null, passwordHash: password === null ? null : "" }
       const link = { ...settings, ...unsaved, passwordVersion: 0 }
-      return { ...(await run(link, domain, req.body.visit)), warnings: linkWarnings(link, domain) }
+      const shared = await sharedRulesOf(link, domain.workspaceId)
+      const explanation = await run(link, domain, shared, async () => 0, req.body.visit)
+      const problems = await addressProblems(req, app.db, settings, null)
+      const sharedProblems = await sharedAddressProblems(req, app.db, shared ?? [])
+      const warnings = [...warningsOf(link, domain, shared), ...problems, ...sharedProblems]
+      return { ...explanation, warnings }
     },
   })
 
-  async function run(link: PublishedLink, domain: Domain, { at = new Date(), ...visit }: VisitInput) {
+  async function run(
+    link: PublishedLink,
+    domain: Domain,
+    sharedRules: Rule[] | null,
+    usedClicks: () => Promise<number>,
+    { at = new Date(), ...visit }: VisitInput,
+  ) {
     const around = {
       domain: domainRecordOf({ ...domain, ...NO_LOOKS }),
-      ruleSet: await ruleSetOf(link, domain.workspaceId),
+      ruleSet: sharedRules && { rules: sharedRules.map(compileRule) },
       bans: await activeBans(app.db),
       placeOf: app.placeOf,
       visitorOf,
+      usedClicks,
     }
     return dryRun(linkRecordOf(link), around, { ...visit, at })
   }
 
-  async function ruleSetOf({ ruleSetId }: PublishedLink, workspaceId: string): Promise<RuleSetRecord | null> {
+  async function sharedRulesOf({ ruleSetId }: PublishedLink, workspaceId: string): Promise<Rule[] | null> {
     if (ruleSetId === null) return null
     const rules = await findRules(app.db, workspaceId, ruleSetId)
     // One that is used cannot go away, so it is of a link that is not saved.
     if (rules === null) throw invalid([unknownRuleSet(ruleSetId, "/link")])
-    return { rules: rules.map(compileRule) }
+    return rules
   }
+}
+
+function warningsOf(link: PublishedLink, domain: Domain, sharedRules: Rule[] | null) {
+  return [...linkWarnings(link, domain), ...sharedRuleWarnings(link.rules, sharedRules ?? [])]
 }
 
 type VisitInput = z.output<typeof visitSchema>

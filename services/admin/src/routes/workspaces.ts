@@ -3,9 +3,11 @@ import { targetUrl, text, timeZone } from "@qiao/core/fields.ts"
 import type { FastifyRequest } from "fastify"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
+import type { Trx } from "../db/connect.ts"
 import type { Workspace } from "../db/schema.ts"
 import { notFound } from "../problem.ts"
 import * as workspaces from "../repositories/workspaces.ts"
+import { checkUrls } from "../safe-urls.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
 import { failures, idParams, pageOfSchema, pageQuery } from "./schemas.ts"
 
@@ -51,6 +53,7 @@ export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
         const { timeZone = "Asia/Shanghai", ...given } = req.body
         await workspaces.checkTimeZone(trx, timeZone)
         const workspace = await workspaces.createWorkspace(trx, { timeZone, ...given })
+        await checkSignatureUrl(req, trx, workspace, null)
         return answer(201, workspace, { location: `/v1/workspaces/${workspace.id}` })
       }),
   })
@@ -94,6 +97,7 @@ export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
         checkIfMatch(req, before.version)
         if (req.body.timeZone !== undefined) await workspaces.checkTimeZone(trx, req.body.timeZone)
         const { workspace, publications } = await workspaces.updateWorkspace(trx, before, req.body)
+        await checkSignatureUrl(req, trx, workspace, before)
         return { ...answer(200, workspace), publications }
       }),
   })
@@ -102,6 +106,17 @@ export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
 /** To anyone but the operator, other workspaces do not exist. */
 function checkWorkspace(req: FastifyRequest, id: string): void {
   if (id !== req.caller.workspaceId && !req.caller.scopes.has("operator")) throw notFound("workspace")
+}
+
+/** One that is new must be an address that a link may lead to: visitors' pages ask it. */
+async function checkSignatureUrl(
+  req: FastifyRequest,
+  trx: Trx,
+  { wechatSignatureUrl: url }: Workspace,
+  before: Workspace | null,
+): Promise<void> {
+  if (url === null || url === before?.wechatSignatureUrl) return
+  await checkUrls(req, trx, [{ pointer: "/wechatSignatureUrl", url }])
 }
 
 function answer(status: number, workspace: Workspace, headers: Record<string, string> = {}): Written {

@@ -2,7 +2,8 @@ import { writeHash } from "./hash.ts"
 
 /*
  * Texts as sorted 64-bit hashes, 8 bytes each. A text that was never added is found with a probability of entries / 2^64 (20 million
- * entries: 1e-12). The seed keeps others from preparing a text whose hash is that of a host they want blocked.
+ * entries: 1e-12), a different one in each process by the seed. The hash is not cryptographic: who can write into a feed might prepare a
+ * text whose hash is that of some host, but can list the host as well.
  */
 
 const GROWTH_BYTES = 8 * 2 ** 20

@@ -1,20 +1,11 @@
-import { hostOf } from "@qiao/core/host.ts"
-
-/** The host and every name above it that still has a dot: a.b.example.com, b.example.com, example.com. */
-export function withNamesAbove(host: string): string[] {
-  const names = [host]
-  for (let dot = host.indexOf("."); dot !== host.lastIndexOf("."); dot = host.indexOf(".", dot + 1)) {
-    names.push(host.slice(dot + 1))
-  }
-  return names
-}
+import { hostOf, namesAbove } from "@qiao/core/host.ts"
 
 /** Hosts that are in a list (true) or taken out of it (false). */
 export type HostList = Map<string, boolean>
 
 /** The entry that puts the host into the list, null when it is not in it. The entry nearest to the host decides. */
 export function entryFor(list: HostList, host: string): string | null {
-  for (const name of withNamesAbove(host)) {
+  for (const name of namesAbove(host)) {
     const isIn = list.get(name)
     if (isIn !== undefined) return isIn ? name : null
   }

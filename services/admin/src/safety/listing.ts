@@ -1,4 +1,4 @@
-import { withNamesAbove } from "./hosts.ts"
+import { bareHost, namesAbove } from "@qiao/core/host.ts"
 import { isShared } from "./shared-hosts.ts"
 
 /*
@@ -33,11 +33,8 @@ export function listingOf(entry: string): Listing {
 /** The keys under which a url may be listed. */
 export function keysOf(url: URL): string[] {
   const host = bareHost(url)
-  return isShared(host) ? [pageOf(url), host + url.pathname] : withNamesAbove(host)
+  return isShared(host) ? [pageOf(url), host + url.pathname] : [...namesAbove(host)]
 }
-
-/** A URL's host without trailing dots, which change nothing of where it leads. */
-export const bareHost = (url: URL): string => url.hostname.replace(/\.+$/, "")
 
 /** Holds a slash, as no host does. */
 const pageOf = (url: URL) => bareHost(url) + url.pathname + url.search

@@ -1,9 +1,9 @@
 import { basename } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
+import { bareHost, namesAbove } from "@qiao/core/host.ts"
 import type { Logger } from "pino"
 import { openBlocklist } from "./blocklist.ts"
-import { entryFor, withNamesAbove } from "./hosts.ts"
-import { bareHost } from "./listing.ts"
+import { entryFor } from "./hosts.ts"
 import { isPrivate } from "./private-address.ts"
 import { openShorteners } from "./shorteners.ts"
 
@@ -31,7 +31,7 @@ export type SafetyOptions = {
   allowPrivate: boolean
   /** How often the files are looked at; a change is in force after two looks. */
   reloadMs: number
-  /** Any number of 32 bits that others cannot know. */
+  /** Any number of 32 bits. */
   seed: number
   log: Pick<Logger, "info" | "warn">
 }
@@ -69,7 +69,7 @@ export async function createSafety(options: SafetyOptions): Promise<Safety> {
       if (shortener !== null) {
         return { code: "shortener", detail: `must not lead to ${shortener}, another link shortener` }
       }
-      if (withNamesAbove(host).some((name) => except.has(name))) return null
+      if (namesAbove(host).some((name) => except.has(name))) return null
       const file = blocklist.fileListing(url)
       if (file === null) return null
       return {

@@ -1,4 +1,4 @@
-import { withNamesAbove } from "./hosts.ts"
+import { namesAbove } from "@qiao/core/host.ts"
 
 /*
  * Where unrelated people publish side by side. Feeds list single urls on all of these: blocking the host for one of them would take
@@ -30,8 +30,16 @@ co.jp ne.jp or.jp co.kr or.kr co.in co.uk org.uk com.au net.au co.nz co.za com.b
 `
 
 const platforms = new Set(PLATFORMS.trim().split(/\s+/))
-const parents = new Set(PARENTS.trim().split(/\s+/).flatMap(withNamesAbove))
+const parents = new Set(
+  PARENTS.trim()
+    .split(/\s+/)
+    .flatMap((parent) => [...namesAbove(parent)]),
+)
 
 /** Whether many publish on this very host. */
-export const isShared = (host: string): boolean =>
-  parents.has(host) || withNamesAbove(host).some((name) => platforms.has(name))
+export function isShared(host: string): boolean {
+  if (parents.has(host)) return true
+  // A loop, as this is asked for each line of a feed.
+  for (const name of namesAbove(host)) if (platforms.has(name)) return true
+  return false
+}

@@ -1,5 +1,6 @@
+import { bareHost } from "@qiao/core/host.ts"
 import t from "tap"
-import { bareHost } from "../../src/safety/listing.ts"
+
 import { isPrivate } from "../../src/safety/private-address.ts"
 
 const isPrivateUrl = (url: string) => isPrivate(bareHost(new URL(url)))

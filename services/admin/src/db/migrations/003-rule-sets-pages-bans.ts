@@ -13,6 +13,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       updated_at timestamptz(3) not null default now(),
       unique (workspace_id, name)
     )`.execute(db)
+  await sql`create index rule_sets_workspace on rule_sets (workspace_id, id)`.execute(db)
   await sql`
     alter table links
       add column rule_set_id text collate "C" references rule_sets,
@@ -85,6 +86,12 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       add column rule text not null default '',
       add column variant text not null default ''`.execute(db)
 
+  // Claimed by age, so that a backlog keeps no ban waiting.
+  await sql`drop index publications_due`.execute(db)
+  await sql`
+    create index publications_due on publications (changed_at) where revision <> published_revision`.execute(
+    db,
+  )
   await sql`alter table publications drop constraint publications_kind_check`.execute(db)
   await sql`
     alter table publications add check (kind in ('link', 'domain', 'rule_set', 'bans'))`.execute(db)
