@@ -52,7 +52,7 @@ const ACTIONS: Record<string, Action> = {
     ],
   },
   app: { app: { ios: { universalLink: URL_A, store: URL_A } } },
-  miniProgram: { miniProgram: { appId: "wx0123456789abcdef", path: "pages/index/index" } },
+  miniProgram: { miniProgram: { appId: "wx0123456789abcdef", path: "pages/index/index", name: "a" } },
 }
 
 type Scenario = { name: string; link: LinkRecord; nanoseconds: number[]; bytes: number[] }

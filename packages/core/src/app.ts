@@ -81,8 +81,8 @@ export const miniProgramAction = z.strictObject({
     .max(500)
     .regex(/^[\w.~%&=+-]*$/, "must be a query such as a=1&b=2, percent-encoded")
     .optional(),
-  /** What its page calls it. */
-  name: text(40).optional(),
+  /** What its page calls it, and what one who must look for it in WeChat searches for. */
+  name: text(40),
   web: appUrl.optional(),
 })
 export type MiniProgramAction = z.output<typeof miniProgramAction>
@@ -98,7 +98,7 @@ export type MiniProgramTarget = {
   appId: string
   path: string
   query: string
-  name: string | null
+  name: string
   open: string
   web: string
   isInside: boolean
@@ -146,7 +146,7 @@ export function miniProgramTargetOf(
 ): MiniProgramTarget | null {
   const isInside = WECHAT.has(platform)
   if (!isInside && !PHONES.has(os)) return null
-  const { appId, path = "", query = "", name = null, web = linkUrl } = action
+  const { appId, path = "", query = "", name, web = linkUrl } = action
   const open = `weixin://dl/business/?appid=${appId}&path=${encodeURIComponent(path)}&query=${encodeURIComponent(query)}`
   return { appId, path, query, name, open, web, isInside }
 }

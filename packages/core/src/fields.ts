@@ -2,12 +2,15 @@ import { z } from "zod"
 import { hostOf } from "./host.ts"
 import { normaliseTarget } from "./target.ts"
 
-/** A schema of what Postgres and HTTP can hold: up to `max` characters, no control characters or lone surrogates. */
+/** Control characters, and those that turn the direction of text, by which it shows as what it is not. */
+const UNFIT = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u
+
+/** A schema of what Postgres, HTTP and people can hold: up to `max` characters, no control characters or lone surrogates. */
 export const plain = (max: number) =>
   z
     .string()
     .max(max)
-    .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), {
+    .refine((value) => value.isWellFormed() && !UNFIT.test(value), {
       error: "must not contain control characters or lone surrogates",
       params: { code: "bad_character" },
     })

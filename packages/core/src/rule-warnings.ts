@@ -1,9 +1,13 @@
 import type { FieldProblem } from "./link.ts"
 import { minuteOf } from "./local-time.ts"
+import type { Platform } from "./platform.ts"
 import { type Conditions, type Rule, WEEKDAYS, type When } from "./rule.ts"
 
-/** Rules that are accepted though they can never decide anything, with pointers into `/rules`. */
-export function ruleWarnings(rules: readonly Rule[]): FieldProblem[] {
+/** Rules that are accepted though they can never decide anything, with pointers into `/rules`; `allowed` is the link's `allowPlatforms`. */
+export function ruleWarnings(
+  rules: readonly Rule[],
+  allowed: readonly Platform[] | null = null,
+): FieldProblem[] {
   const readied = rules.map(({ when }) => readyToCompare(when))
   return rules.flatMap(({ when }, number) => {
     const pointer = `/rules/${number}`
@@ -12,6 +16,10 @@ export function ruleWarnings(rules: readonly Rule[]): FieldProblem[] {
     if (own !== undefined && contradictsItself(own)) {
       const detail = "its `not` leaves out whatever it names"
       warnings.push({ pointer: `${pointer}/when/not`, code: "never_holds", detail })
+    }
+    if (allowed !== null && when.platform?.every((platform) => !allowed.includes(platform))) {
+      const detail = "allowPlatforms leaves out all of its platforms"
+      warnings.push({ pointer: `${pointer}/when/platform`, code: "never_holds", detail })
     }
     if (hasEmptyWindow(when)) {
       warnings.push({ pointer: `${pointer}/when`, code: "never_holds", detail: "no time is in its window" })

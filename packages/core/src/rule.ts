@@ -49,7 +49,7 @@ const clock = z
   .string()
   .refine(
     (value) => /^([01]\d|2[0-3]):[0-5]\d$|^24:00$/.test(value),
-    refuse("bad_time", "must be a time from 00:00 to 24:00"),
+    refuse("bad_time", "must be a time from 00:00 to 24:00, such as 08:30"),
   )
 
 /** From the first minute on, until before the second; `22:00` to `06:00` goes across midnight. */

@@ -94,11 +94,12 @@ t.test("an app that cannot be opened safely is refused with a pointer to the fie
   t.same(faultsOf({ app: { ios: { store: WEB } } }), ["then/app/ios"])
   t.same(faultsOf({ app: { android: { package: "x", scheme: "a://" } } }), ["then/app/android/package"])
   t.same(faultsOf({ app: { ios: { universalLink: "http://u:p@a/" } } }), ["then/app/ios/universalLink"])
-  t.same(faultsOf({ miniProgram: { appId: "wx1", path: "/pages", query: "a b" } }), [
+  t.same(faultsOf({ miniProgram: { appId: "wx1", path: "/pages", query: "a b", name: "a" } }), [
     "then/miniProgram/appId",
     "then/miniProgram/path",
     "then/miniProgram/query",
   ])
   t.same(faultsOf({ app: { ios: { scheme: "myapp://" } } }), [])
-  t.same(faultsOf({ miniProgram: { appId: "wx0123456789abcdef" } }), [])
+  t.same(faultsOf({ miniProgram: { appId: "wx0123456789abcdef" } }), ["then/miniProgram/name"])
+  t.same(faultsOf({ miniProgram: { appId: "wx0123456789abcdef", name: "店" } }), [])
 })

@@ -45,7 +45,7 @@ t.test("every answer that leads to a banned host is banned, whatever produced it
   t.equal(leads({ app: { ios: { scheme: "myapp://evil.example/", store: evil } } }), true)
   t.equal(leads({ app: { ios: { scheme: "myapp://evil.example/" }, web: evil } }), true)
   t.equal(leads({ app: { ios: { scheme: "myapp://x" } } }), false)
-  t.equal(leads({ miniProgram: { appId: "wx0123456789abcdef", web: evil } }), true)
+  t.equal(leads({ miniProgram: { appId: "wx0123456789abcdef", name: "a", web: evil } }), true)
   t.equal(leads({ deny: true }), false)
   const guided = { ...PLAIN_LINK, url: evil, guidePlatforms: new Set(["wechat" as const]) }
   t.equal(isAnswerBanned(bans, guided, decide(guided, VISIT), null), true, "a guide page leads there, too")

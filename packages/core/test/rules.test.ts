@@ -153,6 +153,9 @@ t.test("rules that can never decide are warned of, and others are not", async (t
   t.same(warned({ after: "2026-02-01T00:00:00.000Z", before: "2026-01-01T00:00:00.000Z" }), [
     "/rules/0/when never_holds",
   ])
+  const outside = ruleWarnings([{ when: { platform: ["wechat"] }, then: { deny: true } }], ["qq"])
+  t.match(outside, [{ pointer: "/rules/0/when/platform", code: "never_holds" }])
+  t.same(ruleWarnings([{ when: { platform: ["wechat", "qq"] }, then: { deny: true } }], ["qq"]), [])
   const never = (when: Rule["when"]) =>
     t.same(warned({ ...when, timeZone: "UTC" }), ["/rules/0/when never_holds"], JSON.stringify(when))
   never({ hours: [{ from: "09:00", to: "09:00" }] })

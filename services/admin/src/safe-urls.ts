@@ -106,7 +106,7 @@ async function urlProblems(req: FastifyRequest, db: Db, urls: Placed[]): Promise
   const ownHosts = await ownHostsAmong(db, hosts)
   return urls.flatMap(({ pointer, url }) => {
     const fault = isTargetBanned(bans, url)
-      ? { code: "banned_target", detail: "leads to a banned host" }
+      ? { code: "banned_target", detail: `leads to ${new URL(url).hostname}, which is banned` }
       : req.server.safety.faultOf(url, (host) => ownHosts.has(host))
     return fault === null ? [] : [{ pointer, ...fault }]
   })

@@ -1,4 +1,4 @@
-import type { FieldProblem } from "@qiao/core/link.ts"
+import type { FieldProblem, LinkSettings } from "@qiao/core/link.ts"
 import type { Rule } from "@qiao/core/rule.ts"
 import { ruleWarnings } from "@qiao/core/rule-warnings.ts"
 import type { Domain, PlatformStatuses } from "./db/schema.ts"
@@ -7,15 +7,17 @@ import { lookAlikeOf } from "./safety/look-alike.ts"
 
 /** What is allowed but ought to be known, with pointers into the link. */
 export function linkWarnings(
-  settings: Addresses,
+  settings: Warnable,
   { platformStatus }: Pick<Domain, "platformStatus">,
 ): FieldProblem[] {
   return [...settingsWarnings(settings), ...domainWarnings(platformStatus)]
 }
 
+type Warnable = Addresses & Partial<Pick<LinkSettings, "allowPlatforms">>
+
 /** Those of a link's settings, or of a rule set. */
-export function settingsWarnings(settings: Addresses): FieldProblem[] {
-  return [...ruleWarnings(settings.rules), ...hostWarnings(settings)]
+export function settingsWarnings(settings: Warnable): FieldProblem[] {
+  return [...ruleWarnings(settings.rules, settings.allowPlatforms), ...hostWarnings(settings)]
 }
 
 /** Those of a rule set's rules that can never decide after a link's own; numbers as `explain` counts them. */

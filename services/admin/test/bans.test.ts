@@ -290,6 +290,17 @@ t.test("what does not exist cannot be banned, nor an own host as a target", asyn
   expectProblem(t, await asProblem(call, "domain", "alias.example.com"), 404, "not_found")
 })
 
+t.test("a host that could never match, or a whole top-level domain, is refused", async (t) => {
+  for (const host of ["*.evil.example", "a..example", "com", "localhost", "x.example."]) {
+    const problem = expectProblem(t, await asProblem(call, "host", host), 422, "invalid_input")
+    t.same([...new Set(faults(problem))], ["/value bad_host"], host)
+  }
+  for (const host of ["192.0.2.7", "[2001:db8::7]", "xn--bcher-kva.example"]) {
+    t.equal((await ban("host", host)).status, 201, host)
+  }
+  await liftAll()
+})
+
 t.test("everything wrong with a ban is named at once", async (t) => {
   const wrong = await call("POST", "/v1/bans", { kind: "host", value: "Evil.EXAMPLE", reason: " ", more: 1 })
   t.same(faults(expectProblem(t, wrong, 422, "invalid_input")), [

@@ -54,7 +54,7 @@ function everyAction(url: (name: string) => string) {
         web: url("app-web"),
       },
     },
-    { miniProgram: { appId: "wx0123456789abcdef", web: url("mini-web") } },
+    { miniProgram: { appId: "wx0123456789abcdef", name: "a", web: url("mini-web") } },
     { guide: true },
     { deny: true },
   ]

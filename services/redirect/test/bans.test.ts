@@ -47,7 +47,7 @@ t.test("whatever would lead to a banned host answers 451, and is recorded as tha
     { url: EVIL, weight: 1 },
   ]
   const ios = (universalLink: string, store: string, web: string) => ({ ios: { universalLink, store }, web })
-  const mini = { appId: "wx0123456789abcdef", web: EVIL }
+  const mini = { appId: "wx0123456789abcdef", name: "a", web: EVIL }
   const links: Record<string, Parameters<typeof publisher.link>[1]> = {
     plain: { url: EVIL },
     subdomain: { url: "https://a.b.evil.example.com/" },
@@ -135,7 +135,7 @@ for (const banned of ["domains", "workspaces"] as const) {
 t.test("a banned signer of pages in WeChat is as good as none", async (t) => {
   const { publisher, edge } = await setUp(t)
   await publisher.domain(HOST, { wechatSignatureUrl: EVIL })
-  const mini = { appId: "wx0123456789abcdef", web: GOOD }
+  const mini = { appId: "wx0123456789abcdef", name: "a", web: GOOD }
   await publisher.link("mini", { rules: [rule({}, { miniProgram: mini })] })
   const isTagged = async () => (await edge.get("/mini", asWechat)).body.includes("<wx-open-launch-weapp")
   t.equal(await isTagged(), true)

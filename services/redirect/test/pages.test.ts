@@ -126,7 +126,6 @@ t.test("the mini program's page always says how to get there without the open ta
     t.match(html, 'href="https://shop.example.com/spring"')
     t.notMatch(html, "weixin:", "WeChat does not follow that")
   }
-  t.match(textOf("mini program: without a name"), "wx0123456789abcdef")
   t.match(textOf("mini program: outside WeChat"), 'href="weixin://dl/business/?appid=wx0123456789abcdef"')
 })
 

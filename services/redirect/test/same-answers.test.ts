@@ -47,7 +47,7 @@ const links: Record<string, Parameters<typeof publisher.link>[1]> = {
   denying: { rules: [rule(onWechat, { deny: true })] },
   splitting: { rules: [rule({}, { split })] },
   app: { rules: [rule({}, { app: { android: { scheme: "myapp://item/1" } } })] },
-  mini: { rules: [rule({}, { miniProgram: { appId: "wx0123456789abcdef" } })] },
+  mini: { rules: [rule({}, { miniProgram: { appId: "wx0123456789abcdef", name: "a" } })] },
   exhausted: { maxClicks: 1 },
   spent: { maxClicks: 1, expiredUrl: elsewhere },
   country: { rules: [rule({ country: ["CN"] }, { redirect: elsewhere })] },

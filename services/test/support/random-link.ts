@@ -78,7 +78,7 @@ export function actionsTo(url: string): [object, ...object[]] {
       },
     },
     { miniProgram: { appId: "wx0123456789abcdef", path: "pages/index", query: "a=1&b=2", name: "小店" } },
-    { miniProgram: { appId: "wx0123456789abcdef", web: url } },
+    { miniProgram: { appId: "wx0123456789abcdef", name: "shop", web: url } },
   ]
 }
 

@@ -96,7 +96,11 @@ async function ownerOf(trx: Trx, { kind, value }: ListedBan): Promise<string | n
   switch (kind) {
     case "host":
       if ((await ownHostsAmong(trx, [value])).size === 0) return null
-      throw invalidField("/value", "own_host", "serves links of this instance: ban it as a domain")
+      throw invalidField(
+        "/value",
+        "own_host",
+        "serves links of this instance: ban its domain by the main host",
+      )
     case "domain": {
       const domain = await trx
         .selectFrom("domains")

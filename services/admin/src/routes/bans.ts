@@ -1,3 +1,4 @@
+import { isIP } from "node:net"
 import { host, text } from "@qiao/core/fields.ts"
 import type { FastifyReply, FastifyRequest } from "fastify"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
@@ -13,13 +14,24 @@ import { type Written, write } from "../write.ts"
 import { linkRef } from "./link-ref.ts"
 import { failures, idParams, noContent, pageOfSchema, pageQuery } from "./schemas.ts"
 
+const NAME_BELOW_TOP = /^[^.*]+(\.[^.*]+)+$/
+
+/** A whole top-level domain is not banned by a slip, nor a pattern, which would match nothing. */
+const targetHost = host.refine(
+  (value) => isIP(value.replace(/[[\]]/g, "")) !== 0 || NAME_BELOW_TOP.test(value),
+  {
+    error: "must be a name below a top-level domain, without *: subdomains are banned with it",
+    params: { code: "bad_host" },
+  },
+)
+
 const KINDS = ["link", "host", "domain", "workspace"] as const
 const kind = z.enum(KINDS)
 const reason = text(500)
 
 const banCreate = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("link"), value: text(1_600), reason }),
-  z.strictObject({ kind: z.literal("host"), value: host, reason }),
+  z.strictObject({ kind: z.literal("host"), value: targetHost, reason }),
   z.strictObject({ kind: z.literal("domain"), value: host, reason }),
   z.strictObject({ kind: z.literal("workspace"), value: text(100), reason }),
 ])

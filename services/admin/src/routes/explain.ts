@@ -32,7 +32,12 @@ const visitSchema = z.strictObject({
   ip: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
   at: time.optional().describe("Default: now"),
   query: z.string().max(4_096).default("").describe("Raw, without the question mark"),
-  path: z.string().max(4_096).default("").describe("Raw, what follows the code, with its leading slash"),
+  path: z
+    .string()
+    .max(4_096)
+    .regex(/^(\/|$)/, "must begin with a slash, or be empty")
+    .default("")
+    .describe("Raw, what follows the code, with its leading slash"),
   unlocked: z.boolean().default(false).describe("Whether the visitor gave the link's password"),
 })
 

@@ -57,21 +57,18 @@ export function createMiniProgram(layout: Layout): (request: MiniProgramRequest)
 }
 
 function mainOf({ name, web }: MiniProgramTarget, words: Words, ways: Html): Html {
-  return html`${GLYPHS.app}<h1>${name === null ? words.title : words.named(name)}</h1>${ways}
+  return html`${GLYPHS.app}<h1>${words.named(name)}</h1>${ways}
 <a class="button other" href="${hrefOf(web)}">${words.web(html`<strong>${hostIn(web)}</strong>`)}</a>`
 }
 
 /** Stands on every page in WeChat, as nobody can tell beforehand whether the open tag will draw itself. */
-function howToFind({ name, appId }: MiniProgramTarget, words: Words): Html {
-  return name === null
-    ? html`<p>${words.unnamed(appId)}</p>`
-    : html`<h2>${words.find}</h2>${stepsOf(words.steps(name))}`
+function howToFind({ name }: MiniProgramTarget, words: Words): Html {
+  return html`<h2>${words.find}</h2>${stepsOf(words.steps(name))}`
 }
 
 type Words = Record<"title" | "lead" | "open" | "late" | "failed" | "find", string> & {
   named: (name: string) => string
   steps: (name: string) => string[]
-  unnamed: (appId: string) => string
   web: (host: Html) => Html
 }
 
@@ -85,7 +82,6 @@ const TEXTS: Record<Language, Words> = {
     failed: "没能打开小程序，请按下面的方法进入。",
     find: "在微信中找到它",
     steps: (name) => ["回到微信首页，点击上方的搜索", `输入“${name}”，在结果中选择小程序`],
-    unnamed: (appId) => `这个小程序的 AppID 是 ${appId}。请向发给您链接的人询问它的名称，然后在微信中搜索。`,
     web: (host) => html`继续访问网页 ${host}`,
   },
   en: {
@@ -100,8 +96,6 @@ const TEXTS: Record<Language, Words> = {
       "Go to WeChat’s front page and tap Search",
       `Enter “${name}” and choose the mini program`,
     ],
-    unnamed: (appId) =>
-      `This mini program’s AppID is ${appId}. Please ask whoever sent you the link for its name, then search for it in WeChat.`,
     web: (host) => html`Go on to the web page at ${host}`,
   },
 }

@@ -85,8 +85,6 @@ export const SAMPLES: Record<string, Make> = {
     pages.miniProgram({ language, target: { ...miniProgram, isInside: false }, signatureUrl: null }),
   "mini program: in WeChat": (pages, language, { miniProgram }) =>
     pages.miniProgram({ language, target: miniProgram, signatureUrl: null }),
-  "mini program: without a name": (pages, language, { miniProgram }) =>
-    pages.miniProgram({ language, target: { ...miniProgram, name: null }, signatureUrl: null }),
   "mini program: open tag": (pages, language, { miniProgram, signatureUrl }) =>
     pages.miniProgram({ language, target: miniProgram, signatureUrl }),
 }
