@@ -22,6 +22,20 @@ export const ruleSetKey = (id: string): string => recordKey(`s:${id}`)
 /** The one ban set of the instance. */
 export const BANS_KEY = recordKey("b:instance")
 
+/** What a record's key is of, by the letter behind its bucket. */
+export function recordKindOf(key: string): "link" | "domain" | "rule_set" | "bans" | undefined {
+  switch (key.charAt(key.indexOf("}") + 1)) {
+    case "l":
+      return "link"
+    case "d":
+      return "domain"
+    case "s":
+      return "rule_set"
+    case "b":
+      return "bans"
+  }
+}
+
 /** The marker that says "every published record of this bucket is here". Its value is the epoch. */
 export const markerKey = (bucket: number): string => `q:{${bucket}}complete`
 

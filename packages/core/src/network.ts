@@ -21,6 +21,11 @@ export function parseNetwork(text: string): Network {
   return { bytes, bits: prefix === undefined ? bytes.length * 8 : Number(prefix) }
 }
 
+/** An address as records of visits have it: IPv4 that came in IPv6's dotted form (`::ffff:192.0.2.7`) as IPv4. */
+export function plainAddress(ip: string): string {
+  return ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice(7) : ip
+}
+
 /** Null for what is no address; an IPv4 address in IPv6 is one of IPv4. */
 export function bytesOfAddress(ip: string): readonly number[] | null {
   return isIP(ip) === 0 ? null : ipaddr.process(ip).toByteArray()

@@ -10,6 +10,7 @@ import { takeGuideToken } from "@qiao/core/guide-token.ts"
 import { referrerHost } from "@qiao/core/host.ts"
 import { languageOf } from "@qiao/core/language.ts"
 import { locationOf, refusalOf } from "@qiao/core/location.ts"
+import { plainAddress } from "@qiao/core/network.ts"
 import type { PlaceOf } from "@qiao/core/place.ts"
 import type { LinkRecord } from "@qiao/core/record.ts"
 import type { RuleSetRecord } from "@qiao/core/rule-set-record.ts"
@@ -116,14 +117,11 @@ function visitOf(described: DescribedVisit, { visitorOf, placeOf }: Surroundings
     language: languageOf(headers["accept-language"]),
     referrer: referrerHost(headers.referer ?? ""),
     query,
-    ip: unmapped(described.ip),
+    ip: plainAddress(described.ip),
     placeOf,
     isUnlocked: unlocked,
   }
 }
-
-/** IPv4 as IPv4, as the edge has it. */
-const unmapped = (ip: string) => (ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice(7) : ip)
 
 function visitorIn({ platform, os, device, browser, language, referrer, ip, placeOf }: Visit) {
   return { platform, os, device, browser, language, referrer, ...placeOf(ip) }

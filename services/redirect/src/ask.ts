@@ -1,21 +1,20 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
+import type { Extra } from "@qiao/core/forward.ts"
 import { takeGuideToken } from "@qiao/core/guide-token.ts"
 import type { FastifyRequest } from "fastify"
 import { schemeOf } from "./client.ts"
 
 /**
- * One request on its way to its answer. `segment` is the first path segment as it came, `rest` the raw path after it ("" or with its
+ * One request on its way to its answer. `segment` is the first path segment as it came, `path` the raw path after it ("" or with its
  * leading slash), `query` the raw query without its question mark and without the guide token.
  */
-export type Ask = {
+export type Ask = Extra & {
   req: FastifyRequest
   res: ServerResponse
   domain: DomainRecord
   nowMs: number
   segment: string
-  rest: string
-  query: string
   guideToken: string
 }
 
@@ -26,16 +25,16 @@ export function askOf(req: FastifyRequest, res: ServerResponse, domain: DomainRe
   const target = req.raw.url ?? ""
   const url = target.startsWith("/") ? target : (absoluteForm(target)?.path ?? target)
   const mark = url.indexOf("?")
-  const path = mark === -1 ? url : url.slice(0, mark)
+  const whole = mark === -1 ? url : url.slice(0, mark)
   const { query, token } = mark === -1 ? NO_QUERY : takeGuideToken(url.slice(mark + 1))
   let segment = "."
-  let rest = ""
-  if (path.startsWith("/")) {
-    const slash = path.indexOf("/", 1)
-    segment = slash === -1 ? path.slice(1) : path.slice(1, slash)
-    rest = slash === -1 ? "" : path.slice(slash)
+  let path = ""
+  if (whole.startsWith("/")) {
+    const slash = whole.indexOf("/", 1)
+    segment = slash === -1 ? whole.slice(1) : whole.slice(1, slash)
+    path = slash === -1 ? "" : whole.slice(slash)
   }
-  return { req, res, domain, nowMs, segment, rest, query, guideToken: token }
+  return { req, res, domain, nowMs, segment, path, query, guideToken: token }
 }
 
 /** The Host header, or the host of an absolute-form target, which has precedence (RFC 9112, section 3.2.2). */
@@ -50,8 +49,8 @@ function absoluteForm(target: string): { host: string; path: string } | null {
   return { host, path: path.startsWith("/") ? path : `/${path}` }
 }
 
-export function isRoot({ segment, rest }: Ask): boolean {
-  return segment === "" && rest === ""
+export function isRoot({ segment, path }: Ask): boolean {
+  return segment === "" && path === ""
 }
 
 /** Paths with `.` or `+` belong to the system: codes cannot have them, and a person does not come upon an unknown one. */
@@ -60,7 +59,7 @@ export function isSystemPath({ segment }: Ask): boolean {
 }
 
 /** The address as a person may pass it on: without the guide token. */
-export function shortUrlOf({ req, segment, rest, query }: Ask): string {
+export function shortUrlOf({ req, segment, path, query }: Ask): string {
   const origin = `${schemeOf(req)}://${hostHeaderOf(req.raw)}`
-  return new URL(`/${segment}${rest}${query === "" ? "" : `?${query}`}`, origin).href
+  return new URL(`/${segment}${path}${query === "" ? "" : `?${query}`}`, origin).href
 }

@@ -1,14 +1,14 @@
 import { isIP } from "node:net"
 import { normalizeIP } from "@fastify/rate-limit"
 import { languageOf } from "@qiao/core/language.ts"
+import { plainAddress } from "@qiao/core/network.ts"
 import type { FastifyRequest } from "fastify"
 import { memoise } from "./memoise.ts"
 
 /** The client's address: what a trusted proxy said, if it is one, else the peer's. IPv4 as IPv4. */
 export function clientAddress(req: FastifyRequest): string {
   const said = req.ip
-  const address = isIP(said) === 0 ? (req.raw.socket.remoteAddress ?? "") : said
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
+  return plainAddress(isIP(said) === 0 ? (req.raw.socket.remoteAddress ?? "") : said)
 }
 
 /** By which people are limited: an IPv4 address, since its /24 may be a carrier's and shared by a city; of IPv6 a household's /64. */

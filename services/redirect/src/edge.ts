@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { BANS_KEY } from "@qiao/core/keys.ts"
+import { recordKindOf } from "@qiao/core/keys.ts"
 import { openPlaces } from "@qiao/core/place.ts"
 import { createVisitors } from "@qiao/core/visitor.ts"
 import type { Logger } from "pino"
@@ -16,7 +16,7 @@ import { endWith } from "./last-answer.ts"
 import { createLimit } from "./limits.ts"
 import { createRegistry, createResults } from "./metrics.ts"
 import { createPasswords } from "./passwords.ts"
-import { createReaders, readerOf } from "./readers.ts"
+import { createReaders } from "./readers.ts"
 import { watchReadiness } from "./readiness.ts"
 import { connectRedis } from "./redis.ts"
 import { createReports } from "./reports.ts"
@@ -47,8 +47,16 @@ export function composeEdge(
     heartbeatGapMs: config.HEARTBEAT_GAP_MS,
     now,
     onChange(key, version) {
-      if (key === BANS_KEY) bans.refresh()
-      else readerOf(readers, key)?.invalidate(key, version)
+      switch (recordKindOf(key)) {
+        case "link":
+          return readers.links.invalidate(key, version)
+        case "domain":
+          return readers.domains.invalidate(key, version)
+        case "rule_set":
+          return readers.ruleSets.invalidate(key, version)
+        case "bans":
+          return bans.refresh()
+      }
     },
     onGeneration: () => bans.refresh(),
   })

@@ -23,18 +23,6 @@ const sizeOfRules = (length: number): number => 12 * length
 const sizeOfDomain = (length: number, domain: DomainRecord | null): number =>
   1_000 + 3 * length + (domain === null || domain.brand === null ? 0 : 100_000)
 
-/** The one that reads such keys; their kind is the letter behind their bucket. */
-export function readerOf(readers: Readers, key: string): RecordReader<object> | undefined {
-  switch (key.charAt(key.indexOf("}") + 1)) {
-    case "l":
-      return readers.links
-    case "d":
-      return readers.domains
-    case "s":
-      return readers.ruleSets
-  }
-}
-
 export function createReaders(
   config: Config,
   deps: {

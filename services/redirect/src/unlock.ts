@@ -31,20 +31,20 @@ export function createUnlock(cookies: Cookies, passwords: Passwords): Unlock {
       if (cookies.opens(lock, cookie, nowMs)) return { kind: "unlocked", extraHeaders: [] }
       const given = basicPassword(authorization)
       if (given === null) return { kind: "locked", fault: null, extraHeaders: [] }
-      return unlockingBy(await check(given), [])
+      return unlockingBy(await check(given), () => [])
     }
     const form = await readForm(req.raw, FORM_SIZE_MAX_BYTES)
     if (!form.ok) return { kind: "unread", fault: form.fault }
     const answer = await check(form.fields.get("password") ?? "")
     const options = { path: `/${ask.segment}`, isSecure: schemeOf(req) === "https", nowMs }
-    return unlockingBy(answer, ["Set-Cookie", cookies.issue(lock, options)])
+    return unlockingBy(answer, () => ["Set-Cookie", cookies.issue(lock, options)])
   }
 }
 
-function unlockingBy(answer: PasswordAnswer, whenRight: string[]): Unlocking {
+function unlockingBy(answer: PasswordAnswer, whenRight: () => string[]): Unlocking {
   switch (answer.kind) {
     case "right":
-      return { kind: "unlocked", extraHeaders: whenRight }
+      return { kind: "unlocked", extraHeaders: whenRight() }
     case "wrong":
       return { kind: "locked", fault: "wrong", extraHeaders: [] }
     case "busy":

@@ -5,7 +5,7 @@ import { banSetOf } from "../records.ts"
 
 /** Of the bans in force those that can matter to targets on these hosts: of the hosts themselves and of every name above them. */
 export async function hostBansAmong(db: Db, hosts: string[]): Promise<BanSet> {
-  const names = new Set(hosts.flatMap((host) => [...namesAbove(host)]))
+  const names = new Set(hosts.flatMap(namesAbove))
   const rows = await db
     .selectFrom("bans")
     .select(["kind", "value"])

@@ -33,7 +33,7 @@ export function listingOf(entry: string): Listing {
 /** The keys under which a url may be listed. */
 export function keysOf(url: URL): string[] {
   const host = bareHost(url)
-  return isShared(host) ? [pageOf(url), host + url.pathname] : [...namesAbove(host)]
+  return isShared(host) ? [pageOf(url), host + url.pathname] : namesAbove(host)
 }
 
 /** Holds a slash, as no host does. */

@@ -82,7 +82,7 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
 
   function onNoCode(ask: Ask) {
     const [, segment = "", isReport] = PAGE_OF_CODE.exec(ask.segment) ?? []
-    const code = ask.rest === "" ? parseCode(segment) : null
+    const code = ask.path === "" ? parseCode(segment) : null
     if (code === null) return unknown(ask, "not_found", isSystemPath(ask) ? null : ask.domain.notFoundUrl)
     const next = isReport === undefined ? preview : report
     findLink({ ...ask, segment, query: "", guideToken: "" }, code, next, null)

@@ -47,24 +47,24 @@ export function createSiteFiles(deps: {
 }
 
 function fileAt(ask: Ask): SiteFile | null {
-  const { domain, segment, rest } = ask
-  if (rest === "") {
+  const { domain, segment, path } = ask
+  if (path === "") {
     const bytes = domain.files.size === 0 ? undefined : domain.files.get(segment)
     if (bytes !== undefined) return { result: "site_file", type: typeOf(segment), body: bytes }
     return robotsAt(ask, domain.robotsTxt)
   }
   if (segment !== ".well-known") return null
   const body =
-    rest === "/apple-app-site-association"
+    path === "/apple-app-site-association"
       ? domain.appleAppSiteAssociation
-      : rest === "/assetlinks.json"
+      : path === "/assetlinks.json"
         ? domain.assetLinks
         : null
   return body === null ? null : { result: "site_file", type: JSON_TYPE, body }
 }
 
-function robotsAt({ segment, rest }: Ask, own: string | null): SiteFile | null {
-  if (segment !== "robots.txt" || rest !== "") return null
+function robotsAt({ segment, path }: Ask, own: string | null): SiteFile | null {
+  if (segment !== "robots.txt" || path !== "") return null
   return { result: "robots", type: TEXT_TYPE, body: own ?? ROBOTS }
 }
 

@@ -1,5 +1,4 @@
 import { type Decision, decide, ruleLabel, whenBanned, whenExhausted } from "@qiao/core/decide.ts"
-import type { Extra } from "@qiao/core/forward.ts"
 import { locationOf, refusalOf } from "@qiao/core/location.ts"
 import type { LinkPassword, LinkRecord } from "@qiao/core/record.ts"
 import type { RuleSetRecord } from "@qiao/core/rule-set-record.ts"
@@ -26,7 +25,6 @@ type Trip = {
   prepared: PreparedLink
   link: LinkRecord
   lacksRules: boolean
-  extra: Extra
   seen: Seen
   fault: Fault
   extraHeaders: string[]
@@ -54,8 +52,7 @@ export function createVisitLink(deps: VisitDeps) {
 
   function visitLink(ask: Ask, prepared: PreparedLink, ruleSet: RuleSetRecord | null) {
     const link = effectiveOf(prepared, ask.domain, ruleSet)
-    const extra = { path: ask.rest, query: ask.query }
-    const refusal = refusalOf(link, extra)
+    const refusal = refusalOf(link, ask)
     if (refusal !== null) return answers.absent(ask, refusal)
     if (!isRead(ask.req)) {
       if (link.password === null) return answers.refuseMethod(ask)
@@ -63,7 +60,7 @@ export function createVisitLink(deps: VisitDeps) {
     }
     const lacksRules = prepared.ruleSetKey !== null && ruleSet === null
     const seen = see(ask)
-    const trip = { ask, prepared, link, lacksRules, extra, seen, fault: null, extraHeaders: NO_HEADERS }
+    const trip = { ask, prepared, link, lacksRules, seen, fault: null, extraHeaders: NO_HEADERS }
     const decision = decide(link, trip.seen.visit)
     if (decision.outcome === "password" && link.password !== null) {
       return askPassword(trip, decision, link.password)
@@ -93,7 +90,7 @@ export function createVisitLink(deps: VisitDeps) {
   function settle(trip: Trip, decision: Decision) {
     const { ask, link } = trip
     if (trip.lacksRules && isAfterRules(decision)) return answers.unavailable(ask)
-    const location = decision.kind === "redirect" ? locationOf(link, decision, trip.extra) : null
+    const location = decision.kind === "redirect" ? locationOf(link, decision, ask) : null
     if (bans.bansAnswer(link, decision, location)) return settle(trip, whenBanned(decision))
     if (decision.kind !== "redirect") return show(trip, decision)
     if (location === null) return answers.fixed(ask, "not_found")
