@@ -2,14 +2,16 @@ import { OUTCOMES, type Outcome } from "./decide.ts"
 import type { Visitor } from "./visitor.ts"
 
 /**
- * One visit of a known link, as the edge saw it. `referrer` is a host, `language` a tag, `rule` the name or number of the rule that
- * decided, `variant` the side of its split, `guideToken` what the guide page gave out or a visitor brought back; "" where there is none.
+ * One visit of a known link, as the edge saw it. `synthetic`: a load test or a monitor, counted apart. `referrer` is a host, `language` a
+ * tag, `rule` the name or number of the rule that decided, `variant` the side of its split, `guideToken` what the guide page gave out or
+ * a visitor brought back; "" where there is none.
  */
 export type RecordedVisit = {
   linkId: string
   atMs: number
   outcome: Outcome
   automated: boolean
+  synthetic: boolean
   visitor: Visitor
   language: string
   referrer: string
@@ -19,39 +21,59 @@ export type RecordedVisit = {
   guideToken: string
 }
 
-/** What an instance had counted when it sealed a batch; so Postgres alone can see gaps. */
+/**
+ * What an instance had counted when it sealed a batch, that batch included; so Postgres alone can see gaps. `spilled` are the visits
+ * that lay in its spill at that time; `accepted` and `dropped` only grow.
+ */
 export type InstanceCounters = { accepted: number; spilled: number; dropped: number }
 
-/** A batch is known by `instance` + `sequence` + `sealedAtMs`, and never changes once sealed. */
+/**
+ * A batch is known by `instance` + `sequence` + `sealedAtMs`, and never changes once sealed. Sequences begin at 0 and have no gaps.
+ * `isFinal`: the instance stopped in good order, and no batch with a higher sequence follows.
+ */
 export type BatchHeader = {
   instance: string
   sequence: number
   sealedAtMs: number
+  isFinal: boolean
   counters: InstanceCounters
 }
 
-export type ClickBatch = BatchHeader & { visits: RecordedVisit[] }
+/** Visits of codes that no link has; `path` is raw, without the query, or "" for those that are not told apart. */
+export type OrphanVisits = { host: string; path: string; visits: number }
+
+export type ClickBatch = BatchHeader & { visits: RecordedVisit[]; orphans: OrphanVisits[] }
 
 export type BatchWriter = {
+  /** In visits of links. */
   readonly size: number
+  /** True when there is neither a visit nor an orphan. */
+  readonly isEmpty: boolean
   add(visit: RecordedVisit): void
+  addOrphan(host: string, path: string): void
   seal(header: BatchHeader): string
 }
+
+/** Of a batch: what comes beyond is counted by its host. */
+const ORPHAN_PATHS_MAX = 100
+const ORPHAN_PATH_LENGTH_MAX = 200
 
 /**
  * The packed form: JSON, so that a stream can be read by eye; strings and visitors once a batch, a visit as ten small numbers
  * (30 to 50 bytes with the strings). Time is relative to the first visit.
  */
 type Packed = {
-  v: 2
+  v: 3
   i: string
   n: number
   t: number
   c: [accepted: number, spilled: number, dropped: number]
+  end?: 1
   t0: number
   strings: string[]
   visitors: [platform: string, os: string, device: string, browser: string, id: string][]
   visits: number[]
+  orphans?: [host: string, path: string, visits: number][]
 }
 
 const FIELDS = 10
@@ -60,11 +82,15 @@ export function createBatchWriter(): BatchWriter {
   const strings = new Map<string, number>()
   const visitors = new Map<Visitor, number>()
   const numbers: number[] = []
+  const orphans = new Map<string, OrphanVisits>()
   let size = 0
   let firstAtMs = 0
   return {
     get size() {
       return size
+    },
+    get isEmpty() {
+      return size === 0 && orphans.size === 0
     },
     add(visit) {
       if (size === 0) firstAtMs = visit.atMs
@@ -72,7 +98,7 @@ export function createBatchWriter(): BatchWriter {
       numbers.push(
         indexOf(strings, visit.linkId),
         visit.atMs - firstAtMs,
-        OUTCOMES.indexOf(visit.outcome) * 2 + (visit.automated ? 1 : 0),
+        OUTCOMES.indexOf(visit.outcome) * 4 + (visit.synthetic ? 2 : 0) + (visit.automated ? 1 : 0),
         indexOf(visitors, visit.visitor),
         indexOf(strings, visit.language),
         indexOf(strings, visit.referrer),
@@ -82,17 +108,30 @@ export function createBatchWriter(): BatchWriter {
         indexOf(strings, visit.guideToken),
       )
     },
-    seal({ instance, sequence, sealedAtMs, counters }) {
+    addOrphan(host, path) {
+      const shortPath = path.slice(0, ORPHAN_PATH_LENGTH_MAX)
+      const isListed = orphans.size < ORPHAN_PATHS_MAX || orphans.has(`${host} ${shortPath}`)
+      const listedPath = isListed ? shortPath : ""
+      const key = `${host} ${listedPath}`
+      const known = orphans.get(key)
+      if (known === undefined) orphans.set(key, { host, path: listedPath, visits: 1 })
+      else known.visits++
+    },
+    seal({ instance, sequence, sealedAtMs, isFinal, counters }) {
       const packed: Packed = {
-        v: 2,
+        v: 3,
         i: instance,
         n: sequence,
         t: sealedAtMs,
         c: [counters.accepted, counters.spilled, counters.dropped],
+        ...(isFinal && { end: 1 as const }),
         t0: firstAtMs,
         strings: [...strings.keys()],
         visitors: [...visitors.keys()].map((v) => [v.platform, v.os, v.device, v.browser, v.id]),
         visits: numbers,
+        ...(orphans.size > 0 && {
+          orphans: [...orphans.values()].map((o): [string, string, number] => [o.host, o.path, o.visits]),
+        }),
       }
       return JSON.stringify(packed)
     },
@@ -102,31 +141,43 @@ export function createBatchWriter(): BatchWriter {
 /** Throws on bytes that are not a sealed batch: they can never be stored, whatever is tried. */
 export function unpackBatch(sealed: string): ClickBatch {
   const packed = JSON.parse(sealed) as Partial<Packed> | null
-  if (packed === null || packed.v !== 2 || !isPacked(packed)) throw new Error("not a click batch")
+  if (packed === null || packed.v !== 3 || !isPacked(packed)) throw new Error("not a click batch")
+  const visitors: Visitors = { people: readVisitors(packed, false), machines: readVisitors(packed, true) }
   const visits: RecordedVisit[] = []
-  for (let at = 0; at < packed.visits.length; at += FIELDS) visits.push(readVisit(packed, at))
+  for (let at = 0; at < packed.visits.length; at += FIELDS) visits.push(readVisit(packed, visitors, at))
   const [accepted, spilled, dropped] = packed.c
   return {
     instance: packed.i,
     sequence: packed.n,
     sealedAtMs: packed.t,
+    isFinal: packed.end === 1,
     counters: { accepted, spilled, dropped },
     visits,
+    orphans: (packed.orphans ?? []).map(([host, path, visits]) => ({ host, path, visits })),
   }
 }
 
-function readVisit(packed: Packed, at: number): RecordedVisit {
+/** Visits of one visitor share one object, as they do at the edge. */
+type Visitors = { people: Visitor[]; machines: Visitor[] }
+
+function readVisitors(packed: Packed, automated: boolean): Visitor[] {
+  return packed.visitors.map(
+    ([platform, os, device, browser, id]) => ({ platform, os, device, browser, automated, id }) as Visitor,
+  )
+}
+
+function readVisit(packed: Packed, { people, machines }: Visitors, at: number): RecordedVisit {
   const number = (field: number): number => packed.visits[at + field] ?? Number.NaN
   const string = (field: number): string => present(packed.strings[number(field)])
   const flags = number(2)
-  const automated = flags % 2 === 1
-  const [platform, os, device, browser, id] = present(packed.visitors[number(3)])
+  const automated = (flags & 1) === 1
   return {
     linkId: string(0),
     atMs: packed.t0 + number(1),
-    outcome: present(OUTCOMES[Math.floor(flags / 2)]),
+    outcome: present(OUTCOMES[flags >> 2]),
     automated,
-    visitor: { platform, os, device, browser, automated, id } as Visitor,
+    synthetic: (flags & 2) === 2,
+    visitor: present((automated ? machines : people)[number(3)]),
     language: string(4),
     referrer: string(5),
     ip: string(6),
@@ -150,7 +201,16 @@ function isPacked(packed: Partial<Packed>): packed is Packed {
     packed.visitors.every(isVisitor) &&
     Array.isArray(packed.visits) &&
     packed.visits.length % FIELDS === 0 &&
-    packed.visits.every(Number.isSafeInteger)
+    packed.visits.every(Number.isSafeInteger) &&
+    (packed.orphans === undefined || (Array.isArray(packed.orphans) && packed.orphans.every(isOrphan)))
+  )
+}
+
+function isOrphan(orphan: unknown): boolean {
+  if (!Array.isArray(orphan) || orphan.length !== 3) return false
+  const [host, path, visits] = orphan as unknown[]
+  return (
+    typeof host === "string" && typeof path === "string" && Number.isSafeInteger(visits) && Number(visits) > 0
   )
 }
 

@@ -51,10 +51,20 @@ export const markerKeyOf = (recordKey: string): string =>
 /** Matches every record of every bucket, but neither markers nor counters. */
 export const RECORD_PATTERN = "q:{*}[ldsb]:*"
 
-/** How many clicks a link with `maxClicks` has given away. */
-export const capKey = (linkId: string): string => `q:{${linkId}}cap`
+/** The counter of a link with `maxClicks`: a hash, which the publisher makes and no edge does. Where it is missing, nobody knows. */
+export const capKey = (linkId: string): string => `q:{${linkId}}maxclicks`
+/** Its field with how many clicks were given away. */
+export const CAP_USED = "used"
+export const CAP_PATTERN = "q:{*}maxclicks"
+/** The link of a counter's key. */
+export const capLinkId = (capKey: string): string =>
+  capKey.slice(capKey.indexOf("{") + 1, capKey.indexOf("}"))
 
 export const clickStreamKey = (partition: number): string => `q:{clicks-${partition}}`
+
+/** Visits as they are stored, for whoever listens to a workspace. */
+export const liveChannel = (workspaceId: string): string => `${LIVE_PREFIX}${workspaceId}`
+export const LIVE_PREFIX = "q:live:"
 
 /** What visitors reported, on its way to Postgres. */
 export const REPORTS_KEY = "q:reports"

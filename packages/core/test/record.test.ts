@@ -22,6 +22,7 @@ const full: LinkRecord = {
   expiresAt: 2,
   expiredUrl: "https://example.com/over",
   maxClicks: 5,
+  capWhenUnavailable: "open",
   password: { hash: "$scrypt$x", version: 3 },
   forwardQuery: false,
   forwardPath: true,

@@ -11,6 +11,7 @@ export const PLAIN_LINK: LinkRecord = {
   expiresAt: null,
   expiredUrl: null,
   maxClicks: null,
+  capWhenUnavailable: "closed",
   password: null,
   forwardQuery: true,
   forwardPath: false,
