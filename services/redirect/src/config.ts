@@ -43,10 +43,19 @@ const schema = z.object({
 
   CLICK_FLUSH_MS: count(250),
   CLICK_BATCH_MAX: count(1_000),
-  /** Visits held in memory while Redis is away; more are dropped and counted. */
+  /** Visits held in memory while they can be neither sent nor spilled; more are dropped and counted. */
   CLICK_BUFFER_MAX: count(100_000),
   CLICK_PARTITIONS: count(4),
   CLICK_DEADLINE_MS: count(2_000),
+  /** Batches that wait in the edge's stream; beyond, the edge spills. */
+  CLICK_STREAM_MAX: count(5_000),
+  /** An edge without visits says this often that it is there, with its counters. */
+  CLICK_HEARTBEAT_MS: count(60_000),
+  /** Where batches go that cannot be sent: a folder of this process alone. Without it they wait in memory. */
+  SPILL_DIR: z.string().optional(),
+  SPILL_MAX_MB: count(1_024),
+  /** Signs the header of visits that are counted apart; without it there are none. */
+  SYNTHETIC_SECRET: z.string().min(32, "must be at least 32 characters").optional(),
 
   UNKNOWN_CODES_PER_MINUTE: count(60),
   /** What is remembered for each limit: networks, clients, or clients and the links whose passwords they try. */

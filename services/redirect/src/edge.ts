@@ -9,6 +9,7 @@ import { followBans } from "./bans.ts"
 import { createBrandedPages } from "./branded-pages.ts"
 import { createCaps } from "./caps.ts"
 import { followChanges } from "./changes.ts"
+import { createClickStreams } from "./click-streams.ts"
 import { createClickRecorder } from "./clicks.ts"
 import type { Config } from "./config.ts"
 import { createCookies } from "./cookie.ts"
@@ -20,6 +21,8 @@ import { createReaders } from "./readers.ts"
 import { watchReadiness } from "./readiness.ts"
 import { connectRedis } from "./redis.ts"
 import { createReports } from "./reports.ts"
+import { createSpill } from "./spill.ts"
+import { createSynthetic } from "./synthetic.ts"
 import { createUnlock } from "./unlock.ts"
 import { createSee } from "./visit.ts"
 import { createWaits } from "./waits.ts"
@@ -71,15 +74,25 @@ export function composeEdge(
     refreshMs: config.CACHE_TTL_MS,
     onFailure: (err) => log.debug({ err }, "bans not read"),
   })
-  const clicks = createClickRecorder({
+  const streams = createClickStreams({
     redis: clickRedis,
-    instance: randomBytes(9).toString("base64url"),
+    lengthMax: config.CLICK_STREAM_MAX,
+    onFailure: (err) => log.debug({ err }, "click batch not sent; kept"),
+  })
+  const newId = () => randomBytes(9).toString("base64url")
+  const spill =
+    config.SPILL_DIR === undefined
+      ? null
+      : createSpill({ folder: config.SPILL_DIR, bytesMax: config.SPILL_MAX_MB * 2 ** 20, newId, log })
+  const clicks = createClickRecorder({
+    ...{ streams, spill },
+    instance: newId(),
     partitions: config.CLICK_PARTITIONS,
     flushIntervalMs: config.CLICK_FLUSH_MS,
+    heartbeatMs: config.CLICK_HEARTBEAT_MS,
     batchMax: config.CLICK_BATCH_MAX,
     bufferMax: config.CLICK_BUFFER_MAX,
     now: Date.now,
-    onFailure: (err) => log.debug({ err }, "click batch not sent; kept"),
   })
   const limitOf = (max: number, windowMs: number) =>
     createLimit({ max, windowMs, keysMax: config.LIMITED_NETWORKS_MAX, now })
@@ -93,6 +106,7 @@ export function composeEdge(
     perClient: limitOf(config.REPORTS_PER_HOUR, 3_600_000),
     storedMax: config.REPORTS_MAX,
   })
+  const synthetic = createSynthetic(config.SYNTHETIC_SECRET)
   const results = createResults()
   const readiness = watchReadiness(redis, changes, bans, now)
 
@@ -104,7 +118,8 @@ export function composeEdge(
       onError: (err) => log.error({ err }, "a request failed"),
     }),
     unlock: createUnlock(createCookies(config.COOKIE_SECRET, config.PASSWORD_COOKIE_SECONDS), passwords),
-    see: createSee(createVisitors(config.VISITOR_MEMO_MAX), placeOf),
+    see: createSee(createVisitors(config.VISITOR_MEMO_MAX), placeOf, synthetic),
+    synthetic,
     unknownCodes: limitOf(config.UNKNOWN_CODES_PER_MINUTE, 60_000),
     newGuideToken: () => randomBytes(8).toString("base64url"),
     newReportId: () => randomBytes(16).toString("base64url"),
@@ -114,13 +129,14 @@ export function composeEdge(
   return {
     app,
     ...readers,
-    ...{ bans, changes, clicks, passwords, reports, results, waits },
+    ...{ bans, caps, changes, clicks, passwords, reports, results, synthetic, waits },
     registry: createRegistry({
-      ...{ results, readers, waits, changes, bans, caps, passwords, reports, clicks, now },
+      ...{ results, readers, waits, changes, bans, caps, passwords, reports, synthetic, now },
+      ...{ clicks, streams, spill },
     }),
     isReady: readiness.isReady,
 
-    /** Takes requests for a last while, finishes those that are open, sends the clicks, lets go of Redis. */
+    /** Takes requests for a last while, finishes those that are open, sends or spills the clicks, lets go of Redis. */
     async stop(): Promise<{ lostVisits: number }> {
       readiness.stop()
       // Each connection ends with its next answer, so that none is cut under a request that is on its way.
@@ -132,6 +148,7 @@ export function composeEdge(
       await app.close()
       clearTimeout(cut)
       const lostVisits = await clicks.stop(config.CLICK_STOP_MS)
+      await spill?.close()
       bans.stop()
       changes.close()
       redis.disconnect()

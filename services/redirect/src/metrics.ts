@@ -1,13 +1,15 @@
 import { OUTCOMES } from "@qiao/core/decide.ts"
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client"
+import { collectDefaultMetrics, Registry } from "prom-client"
 import type { Bans } from "./bans.ts"
 import type { Caps } from "./caps.ts"
 import type { Changes } from "./changes.ts"
-import type { ClickRecorder } from "./clicks.ts"
+import { type ClickSources, exposeClicks } from "./click-metrics.ts"
+import { byKey, createExpose, type Labelled } from "./expose.ts"
 import type { RecordReader } from "./links.ts"
 import { FIXED_PAGES } from "./pages/texts.ts"
 import type { Passwords } from "./passwords.ts"
 import type { Reports } from "./reports.ts"
+import type { Synthetic } from "./synthetic.ts"
 import type { Waits } from "./waits.ts"
 
 const RESULTS = [
@@ -32,7 +34,7 @@ export function createResults(): Results {
   return Object.fromEntries(RESULTS.map((result) => [result, 0])) as Results
 }
 
-export function createRegistry(sources: {
+type Sources = ClickSources & {
   results: Results
   readers: Record<string, RecordReader<object>>
   waits: Waits
@@ -41,18 +43,16 @@ export function createRegistry(sources: {
   caps: Caps
   passwords: Passwords
   reports: Reports
-  clicks: ClickRecorder
+  synthetic: Synthetic
   now: () => number
-}): Registry {
-  const { results, readers, waits, changes, bans, caps, passwords, reports, clicks, now } = sources
+}
+
+export function createRegistry(sources: Sources): Registry {
+  const { results, readers, waits, changes, bans, caps, passwords, reports, synthetic, now } = sources
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const counter = (name: string, help: string, labels: string[], read: () => Labelled[]) =>
-    expose(Counter, registry, name, help, labels, read)
-  const gauges = (name: string, help: string, labels: string[], read: () => Labelled[]) =>
-    expose(Gauge, registry, name, help, labels, read)
-  const gauge = (name: string, help: string, read: () => number) =>
-    gauges(name, help, [], () => [[{}, read()]])
+  const expose = createExpose(registry)
+  const { counter, gauge, gauges } = expose
 
   counter("qiao_edge_requests_total", "Answers by what they were", ["result"], () => byKey("result", results))
   counter("qiao_edge_records_total", "Look-ups and reads of records", ["records", "event"], () =>
@@ -63,8 +63,23 @@ export function createRegistry(sources: {
   counter("qiao_edge_redis_deadlines_total", "Waits for Redis that ended at the deadline", [], () => [
     [{}, waits.deadlines],
   ])
-  counter("qiao_edge_caps_total", "Reservations of maxClicks", ["answer"], () =>
-    byKey("answer", caps.counters),
+  counter(
+    "qiao_edge_caps_total",
+    "Whether one of maxClicks was left; open and closed: nobody could say",
+    ["answer"],
+    () => {
+      const { granted, exhausted, open, closed } = caps.counters
+      return byKey("answer", { granted, exhausted, open, closed })
+    },
+  )
+  counter("qiao_edge_caps_missing_total", "Links with maxClicks that had no counter in Redis", [], () => [
+    [{}, caps.counters.missing],
+  ])
+  counter(
+    "qiao_edge_synthetic_headers_total",
+    "Signed headers of load tests and monitors",
+    ["signature"],
+    () => byKey("signature", synthetic.counters),
   )
   counter("qiao_edge_passwords_total", "Passwords that were given", ["answer"], () =>
     byKey("answer", passwords.counters),
@@ -74,19 +89,7 @@ export function createRegistry(sources: {
     const { reads, failures } = bans.counters
     return byKey("result", { read: reads - failures, failed: failures })
   })
-  counter(
-    "qiao_edge_visits_total",
-    "Visits by their way: accepted = sent + waiting + dropped",
-    ["state"],
-    () => {
-      const { accepted, sent, dropped } = clicks.counters
-      return byKey("state", { accepted, sent, dropped })
-    },
-  )
-  counter("qiao_edge_click_batches_total", "XADDs acknowledged, and those that failed", ["result"], () => {
-    const { batches, failures } = clicks.counters
-    return byKey("result", { sent: batches, failed: failures })
-  })
+  exposeClicks(expose, sources)
   gauges("qiao_edge_bans", "What is banned, but for single links", ["banned"], () => {
     const { hosts, domains, workspaces } = bans.set
     return byKey("banned", { hosts: hosts.size, domains: domains.size, workspaces: workspaces.size })
@@ -95,7 +98,6 @@ export function createRegistry(sources: {
     byKey("part", bans.version),
   )
   gauge("qiao_edge_ban_set_age_seconds", "Since the ban set was last read", () => bans.ageMs(now()) / 1_000)
-  gauge("qiao_edge_visits_waiting", "Visits not yet acknowledged by Redis", () => clicks.counters.waiting)
   gauge("qiao_edge_in_flight", "Requests that wait for Redis", () => waits.count)
   gauges("qiao_edge_cached_records", "Records in the cache", ["records"], () =>
     Object.entries(readers).map(([records, { size }]): Labelled => [{ records }, size]),
@@ -110,31 +112,4 @@ export function createRegistry(sources: {
     () => changes.heartbeatAgeMs(now()) / 1_000,
   )
   return registry
-}
-
-type Labelled = [labels: Record<string, string>, value: number]
-
-function byKey(label: string, counts: Record<string, number>): Labelled[] {
-  return Object.entries(counts).map(([key, count]) => [{ [label]: key }, count])
-}
-
-/** A metric that is only a view: filled when Prometheus asks. */
-function expose(
-  Metric: typeof Counter<string> | typeof Gauge<string>,
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: string[],
-  read: () => Labelled[],
-): void {
-  new Metric({
-    name,
-    help,
-    labelNames,
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const [labels, value] of read()) this.inc(labels, value)
-    },
-  })
 }

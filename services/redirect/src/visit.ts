@@ -6,14 +6,19 @@ import type { Visitor } from "@qiao/core/visitor.ts"
 import type { Ask } from "./ask.ts"
 import { clientAddress, clientLanguage } from "./client.ts"
 import { memoise } from "./memoise.ts"
+import type { Synthetic } from "./synthetic.ts"
 
 /** What is known of a visit, worked out once for the decision and the record of it. */
-export type Seen = { visit: Visit; visitor: Visitor; isAutomated: boolean }
+export type Seen = { visit: Visit; visitor: Visitor; isAutomated: boolean; isSynthetic: boolean }
 
 export type See = (ask: Ask) => Seen
 
 /** Reads off a request who visits. */
-export function createSee(visitorOf: (userAgent: string) => Visitor, placeOf: PlaceOf): See {
+export function createSee(
+  visitorOf: (userAgent: string) => Visitor,
+  placeOf: PlaceOf,
+  { isSynthetic }: Pick<Synthetic, "isSynthetic">,
+): See {
   const referrer = memoise(referrerHost)
   return ({ req, nowMs, query }) => {
     const { headers, method } = req.raw
@@ -32,6 +37,11 @@ export function createSee(visitorOf: (userAgent: string) => Visitor, placeOf: Pl
       placeOf,
       isUnlocked: false,
     }
-    return { visit, visitor, isAutomated: visitor.automated || method === "HEAD" || isPrefetch(headers) }
+    return {
+      visit,
+      visitor,
+      isAutomated: visitor.automated || method === "HEAD" || isPrefetch(headers),
+      isSynthetic: isSynthetic(headers, nowMs),
+    }
   }
 }

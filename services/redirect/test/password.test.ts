@@ -1,5 +1,4 @@
 import { createHmac } from "node:crypto"
-import { capKey } from "@qiao/core/keys.ts"
 import { hashPassword } from "@qiao/core/password.ts"
 import t from "tap"
 import { startRedis } from "../../test/support/redis.ts"
@@ -322,7 +321,7 @@ t.test("what is sent behind a request that ends its connection has no effect", a
   }
   const both = await askRaw(edge.port, get + get.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"))
   t.equal(both.match(/HTTP\/1\.1 302/g)?.length, 2, "else both are answered")
-  t.equal(await publisher.redis.get(capKey("lnk_behind")), "2")
+  t.equal(await publisher.used("behind"), "2")
   t.equal((await publisher.recorded("lnk_behind", 3)).length, 3)
 })
 

@@ -1,4 +1,3 @@
-import { capKey } from "@qiao/core/keys.ts"
 import t from "tap"
 import { startRedis } from "../../test/support/redis.ts"
 import { waitFor } from "../../test/support/wait.ts"
@@ -98,7 +97,7 @@ t.test("that none is left is seen from every platform, and of a protected link f
   }
   for (const [code, [fields, status]] of Object.entries(spent)) {
     await publisher.link(code, { ...fields, maxClicks: 1 })
-    await publisher.redis.set(capKey(`lnk_${code}`), "1")
+    await publisher.use(code, 1)
     for (const asked of [asSafari, asWechat])
       t.equal((await edge.get(`/${code}+`, asked)).status, status, code)
   }

@@ -1,4 +1,3 @@
-import { capKey } from "@qiao/core/keys.ts"
 import { hashPassword } from "@qiao/core/password.ts"
 import t from "tap"
 import { startRedis } from "../../test/support/redis.ts"
@@ -59,7 +58,7 @@ const links: Record<string, Parameters<typeof publisher.link>[1]> = {
   system: { rules: [rule({ os: ["android"], browser: ["webview"] }, { redirect: elsewhere })] },
 }
 for (const [code, fields] of Object.entries(links)) await publisher.link(code, fields)
-for (const code of ["exhausted", "spent"]) await publisher.redis.set(capKey(`lnk_${code}`), "1")
+for (const code of ["exhausted", "spent"]) await publisher.use(code, 1)
 
 /** In Guangdong. */
 const ADDRESS = { "x-forwarded-for": "202.96.128.86" }

@@ -5,6 +5,7 @@ import { startChild } from "../../test/support/child.ts"
 import { startRedis } from "../../test/support/redis.ts"
 import { waitFor } from "../../test/support/wait.ts"
 import { COOKIE_SECRET } from "./support/edge.ts"
+import { newFolder } from "./support/folder.ts"
 import { HOST, startPublisher } from "./support/publisher.ts"
 
 const SERVER = fileURLToPath(new URL("../src/server.ts", import.meta.url))
@@ -105,6 +106,27 @@ t.test("a clicks backlog at SIGTERM is sent before the process ends", async (t) 
   t.equal(await storedVisits(), before)
   t.equal(await child.stop("SIGTERM"), 0)
   t.equal(await storedVisits(), before + 11)
+})
+
+t.test("with Redis gone SIGTERM spills the clicks, and the next process sends them", async (t) => {
+  if (!redis.isOurs) return t.comment("skipped: this Redis cannot be restarted")
+  const folder = await newFolder(t)
+  const env = { SPILL_DIR: folder, CLICK_FLUSH_MS: "60000", DRAIN_MS: "0" }
+  const { child, port } = await startServer(t, env)
+  await waitFor("an answer", async () => (await head(port)) === 302, { timeoutMs: 5_000 })
+  await redis.kill()
+  t.teardown(() => redis.restart())
+  for (let i = 0; i < 10; i++) t.equal(await head(port), 302)
+  const startedAtMs = performance.now()
+  t.equal(await child.stop("SIGTERM"), 0)
+  t.ok(performance.now() - startedAtMs < 3_000)
+  t.match(child.output(), '"spilled":11')
+
+  await redis.restart()
+  const next = await startServer(t, { SPILL_DIR: folder })
+  await waitFor("the visits", async () => (await storedVisits()) === 11, { timeoutMs: 10_000 })
+  t.equal(await next.child.stop("SIGTERM"), 0)
+  t.match(next.child.output(), '"formerSent":11')
 })
 
 t.test("settings that cannot be used are all named, and the process ends", async (t) => {

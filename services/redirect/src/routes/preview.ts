@@ -35,7 +35,7 @@ export function createPreview(deps: {
       return show(ask, link, decision)
     }
     caps
-      .look(link.id, link.maxClicks)
+      .look(link, link.maxClicks)
       .then((left) => {
         if (left === "unavailable") answers.unavailable(ask)
         else show(ask, link, left === "granted" ? decision : whenExhausted(link))

@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from "fastify"
 import type { Answers, Asker } from "../answers.ts"
 import { type Ask, askOf, hostHeaderOf, isRoot, isSystemPath } from "../ask.ts"
 import type { Bans } from "../bans.ts"
+import type { ClickRecorder } from "../clicks.ts"
 import { clientNetwork, isRead } from "../client.ts"
 import { endWith, isTooLate } from "../last-answer.ts"
 import type { Limit } from "../limits.ts"
@@ -13,6 +14,7 @@ import type { Answer, RecordReader } from "../links.ts"
 import { memoise } from "../memoise.ts"
 import type { PreparedLink } from "../prepare.ts"
 import type { Readers } from "../readers.ts"
+import type { Synthetic } from "../synthetic.ts"
 import { createPreview } from "./preview.ts"
 import { createReport, type ReportDeps } from "./report.ts"
 import { createSiteFiles } from "./site-files.ts"
@@ -23,6 +25,8 @@ export type RedirectDeps = Readers &
   ReportDeps & {
     answers: Answers
     bans: Bans
+    clicks: Pick<ClickRecorder, "add" | "addOrphan">
+    synthetic: Pick<Synthetic, "isSynthetic">
     /** Of unknown codes and hosts, by client network. */
     unknownCodes: Limit
     now: () => number
@@ -38,7 +42,7 @@ const PAGE_OF_CODE = /^(.+?)(?:\+|%2b)(report)?$/i
  * the next; on cached records none waits or makes a promise, and only a step that has to ask Redis goes through `then`.
  */
 export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: FastifyReply) => void {
-  const { answers, bans, links, domains, ruleSets, unknownCodes, now } = deps
+  const { answers, bans, links, domains, ruleSets, clicks, synthetic, unknownCodes, now } = deps
   const domainKeyOf = memoise((header: string) => {
     const host = hostOf(header)
     return host === null ? "" : domainKey(host)
@@ -63,7 +67,7 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
   function onDomain(to: Asker, domain: Answer<DomainRecord>) {
     const { req, res } = to
     if (domain.kind === "unavailable") return answers.unavailable(to)
-    if (domain.kind === "missing" || domain.value === null) return unknown(to, "misdirected", null)
+    if (domain.kind === "missing" || domain.value === null) return unknown(to, "misdirected")
     const ask = askOf(req, res, domain.value, now())
     const isBanned = bans.bansDomain(ask.domain)
     if (serveFile(ask, isBanned)) return
@@ -71,7 +75,7 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     if (isRoot(ask)) return onRoot(ask)
     const code = parseCode(ask.segment)
     if (code === null) return onNoCode(ask)
-    findLink(ask, code, decideUpon, ask.domain.notFoundUrl)
+    findLink(ask, code, decideUpon, onOrphan)
   }
 
   function onRoot(ask: Ask) {
@@ -83,18 +87,18 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
   function onNoCode(ask: Ask) {
     const [, segment = "", isReport] = PAGE_OF_CODE.exec(ask.segment) ?? []
     const code = ask.path === "" ? parseCode(segment) : null
-    if (code === null) return unknown(ask, "not_found", isSystemPath(ask) ? null : ask.domain.notFoundUrl)
+    if (code === null) return isSystemPath(ask) ? unknown(ask, "not_found") : onOrphan(ask)
     const next = isReport === undefined ? preview : report
-    findLink({ ...ask, segment, query: "", guideToken: "" }, code, next, null)
+    const onMissing = () => unknown(ask, "not_found")
+    findLink({ ...ask, segment, query: "", guideToken: "" }, code, next, onMissing)
   }
 
-  /** `instead` is where an unknown code leads. */
-  function findLink(ask: Ask, code: string, next: OnLink, instead: string | null) {
+  function findLink(ask: Ask, code: string, next: OnLink, onMissing: (ask: Ask) => void) {
     const { host, caseSensitive } = ask.domain
     const key = codeKey(code, caseSensitive)
     lookUp(links, linkKey(host, key), ask, (_, link) => {
       if (link.kind === "unavailable") return answers.unavailable(ask)
-      if (link.kind === "missing") return unknown(ask, "not_found", instead)
+      if (link.kind === "missing") return onMissing(ask)
       if (link.value === null) return answers.absent(ask, "gone")
       next(ask, link.value, key)
     })
@@ -107,11 +111,27 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     })
   }
 
-  function unknown(to: Asker, name: "not_found" | "misdirected", instead: string | null) {
+  /** A path that somebody printed, typed or passed on, although no link has it: its owner gets to know of it. */
+  function onOrphan(ask: Ask) {
+    if (isLimited(ask)) return
+    if (!isRead(ask.req)) return answers.refuseMethod(ask)
+    const { domain, segment, path, nowMs } = ask
+    if (!synthetic.isSynthetic(ask.req.raw.headers, nowMs))
+      clicks.addOrphan(domain.host, `/${segment}${path}`)
+    if (domain.notFoundUrl === null) return answers.fixed(ask, "not_found")
+    answers.elsewhere(ask, "not_found_url", domain.notFoundUrl)
+  }
+
+  function unknown(to: Asker, name: "not_found" | "misdirected") {
+    if (!isLimited(to)) answers.absent(to, name)
+  }
+
+  /** Whether a network asked for too much that is not there, which it is told. */
+  function isLimited(to: Asker): boolean {
     const waitSeconds = unknownCodes.take(clientNetwork(to.req))
-    if (waitSeconds > 0) return answers.fixed(to, "limited", ["Retry-After", String(waitSeconds)])
-    if (instead === null || !isRead(to.req)) return answers.absent(to, name)
-    answers.elsewhere(to, "not_found_url", instead)
+    if (waitSeconds === 0) return false
+    answers.fixed(to, "limited", ["Retry-After", String(waitSeconds)])
+    return true
   }
 
   function lookUp<T extends object, To extends Asker>(

@@ -95,7 +95,8 @@ export function createVisitLink(deps: VisitDeps) {
     if (decision.kind !== "redirect") return show(trip, decision)
     if (location === null) return answers.fixed(ask, "not_found")
     if (!decision.reserve || link.maxClicks === null) return redirect(trip, decision, location)
-    const reservation = (trip.seen.isAutomated ? caps.look : caps.reserve)(link.id, link.maxClicks)
+    const isPerson = !trip.seen.isAutomated && !trip.seen.isSynthetic
+    const reservation = (isPerson ? caps.reserve : caps.look)(link, link.maxClicks)
     const onReservation = (answer: Reservation) => {
       if (answer === "unavailable") return answers.unavailable(ask)
       if (answer === "granted") redirect(trip, decision, location)
@@ -121,13 +122,14 @@ export function createVisitLink(deps: VisitDeps) {
   }
 
   function record({ link, seen }: Trip, decision: Decision, guideToken: string) {
-    const { visit, visitor, isAutomated } = seen
+    const { visit, visitor, isAutomated, isSynthetic } = seen
     results[decision.outcome]++
     clicks.add({
       linkId: link.id,
       atMs: visit.nowMs,
       outcome: decision.outcome,
       automated: isAutomated,
+      synthetic: isSynthetic,
       visitor,
       language: visit.language,
       referrer: visit.referrer,

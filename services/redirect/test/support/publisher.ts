@@ -5,7 +5,9 @@ import { type DomainRecord, encodeDomain } from "@qiao/core/domain-record.ts"
 import {
   BANS_KEY,
   BUCKETS,
+  CAP_USED,
   CHANGES_CHANNEL,
+  capKey,
   clickStreamKey,
   domainKey,
   HEARTBEAT,
@@ -51,12 +53,15 @@ export async function startPublisher(t: Test, url: string) {
 
   const publisher = {
     redis,
-    link: (code: string, fields: Partial<LinkRecord> = {}, version?: Partial<RecordVersion>) =>
-      write(
-        linkKey(HOST, code),
-        (v) => encodeLink(v, { ...PLAIN_LINK, id: `lnk_${code}`, ...fields }),
-        version,
-      ),
+    /** With the counter of its `maxClicks`, if it has any. */
+    link: async (code: string, fields: Partial<LinkRecord> = {}, version?: Partial<RecordVersion>) => {
+      const link = { ...PLAIN_LINK, id: `lnk_${code}`, ...fields }
+      if (link.maxClicks !== null) await redis.hsetnx(capKey(link.id), CAP_USED, 0)
+      await write(linkKey(HOST, code), (v) => encodeLink(v, link), version)
+    },
+    /** How many of a link's `maxClicks` are used up. */
+    used: (code: string) => redis.hget(capKey(`lnk_${code}`), CAP_USED),
+    use: (code: string, used: number) => redis.hset(capKey(`lnk_${code}`), CAP_USED, used),
     tombstone: (code: string, version?: Partial<RecordVersion>) =>
       write(linkKey(HOST, code), (v) => encodeLink(v, null), version),
     domain: (host: string, fields: Partial<DomainRecord> = {}) => {
