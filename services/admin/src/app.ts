@@ -4,6 +4,7 @@ import { Registry } from "prom-client"
 import type { Config } from "./config.ts"
 import { auth } from "./plugins/auth.ts"
 import { db } from "./plugins/db.ts"
+import { live } from "./plugins/live.ts"
 import { metrics } from "./plugins/metrics.ts"
 import { openapi } from "./plugins/openapi.ts"
 import { passwords } from "./plugins/passwords.ts"
@@ -16,16 +17,23 @@ import { safety } from "./plugins/safety.ts"
 import { validation } from "./plugins/validation.ts"
 import { Problem } from "./problem.ts"
 import { banRoutes } from "./routes/bans.ts"
+import { deadLetterRoutes } from "./routes/dead-letters.ts"
 import { domainRoutes } from "./routes/domains.ts"
+import { erasureRoutes } from "./routes/erasures.ts"
 import { explainRoutes } from "./routes/explain.ts"
 import { keyRoutes } from "./routes/keys.ts"
 import { linkRoutes } from "./routes/links.ts"
 import { reportRoutes } from "./routes/reports.ts"
 import { ruleSetRoutes } from "./routes/rule-sets.ts"
+import { accountingRoutes } from "./routes/stats/accounting.ts"
+import { liveRoutes } from "./routes/stats/live.ts"
+import { rawRoutes } from "./routes/stats/raw.ts"
+import { rawExportRoutes } from "./routes/stats/raw-export.ts"
 import { statsRoutes } from "./routes/stats.ts"
 import { tagRoutes } from "./routes/tags.ts"
 import { workspaceRoutes } from "./routes/workspaces.ts"
 
+const HOUR_MS = 3_600_000
 const BODY_MAX_BYTES = 64 * 1024
 /** Of arrays and objects in each other: what checks and writes a body goes down them by calls. */
 const BODY_MAX_LEVELS = 32
@@ -60,6 +68,12 @@ export async function buildApp(
   await app.register(db, { url: config.DATABASE_URL, poolMax: config.DATABASE_POOL_MAX })
   await app.register(redis, { url: config.REDIS_URL })
   await app.register(published, { url: config.REDIS_URL, waitMs: config.PUBLISH_WAIT_MS })
+  await app.register(live, {
+    url: config.REDIS_URL,
+    streamsMax: config.LIVE_STREAMS_MAX,
+    lastsMs: config.LIVE_STREAM_SECONDS * 1_000,
+    registry,
+  })
   await app.register(auth, { unknownMax: config.RATE_LIMIT_ANONYMOUS_PER_MINUTE })
   await app.register(rateLimit, {
     max: config.RATE_LIMIT_PER_MINUTE,
@@ -91,7 +105,19 @@ export async function buildApp(
       await v1.register(workspaceRoutes)
       await v1.register(banRoutes, { bansMax: config.BANS_MAX })
       await v1.register(reportRoutes)
-      await v1.register(statsRoutes)
+      await v1.register(erasureRoutes)
+      await v1.register(statsRoutes, {
+        visitsMax: config.STATS_VISITS_MAX,
+        retentionDays: config.CLICK_RETENTION_DAYS,
+      })
+      await v1.register(rawRoutes, { visitsMax: config.STATS_VISITS_MAX })
+      await v1.register(rawExportRoutes, { exportsMax: config.EXPORTS_MAX, registry })
+      await v1.register(liveRoutes)
+      await v1.register(accountingRoutes, { partitions: config.CLICK_PARTITIONS })
+      await v1.register(deadLetterRoutes, {
+        partitions: config.CLICK_PARTITIONS,
+        horizonMs: config.SPILL_MAX_AGE_HOURS * HOUR_MS,
+      })
     },
     { prefix: "/v1" },
   )

@@ -1,168 +1,130 @@
-import type { ClickBatch, RecordedVisit } from "@qiao/core/click.ts"
-import { type GuideTokenTimes, guideTokensOf } from "./guide-tokens.ts"
-import type { Dimension } from "./repositories/stats.ts"
-import type { VisitRow } from "./repositories/visits.ts"
+import type { Visitor } from "@qiao/core/visitor.ts"
+import type { LinkFacts } from "./repositories/link-facts.ts"
+import { type Family, isClick, SEPARATOR } from "./rollups.ts"
+import { add, addAll, type Counts, type Tally, type Values, valuesOf } from "./tally.ts"
+import type { Quarter, VisitRow } from "./visit-rows.ts"
 
-/** 15 minutes: every time zone's days begin at a multiple of it. */
-export const BUCKET_MS = 900_000
-/** The longest a visit waits for its batch to be sealed; an older time is an edge's clock gone wrong. */
-const UNSEALED_MAX_MS = 3_600_000
-
-/** No name of a rule or of a split's side is longer. */
-const NAME_LENGTH_MAX = 100
-
-type Counts = { visits: number; clicks: number }
-export type LinkCounts = Counts & { linkId: string; automated: number }
-export type RollupCounts = Counts & {
-  scopeId: string
-  dimension: Dimension
-  bucketMs: number
-  value: string
-  automated: boolean
-}
-export type InstanceCounts = {
-  instance: string
-  accepted: number
-  spilled: number
-  dropped: number
-  lastAtMs: number
-  stored: number
-  duplicateBatches: number
-  expired: number
-}
-
-export type Delivery = {
-  /** Everything that came. */
-  delivered: ClickBatch[]
-  /** What came for the first time, to be stored. */
-  fresh: ClickBatch[]
-  /** What came for the first time, too late. */
-  expired: ClickBatch[]
-  workspaces: ReadonlyMap<string, string>
-  nowMs: number
-}
+export type LinkCounts = Counts & { linkId: string; synthetic: number }
 
 export type Counted = {
-  rows: VisitRow[]
+  /** In the order of their ids. */
   links: LinkCounts[]
-  rollups: RollupCounts[]
-  instances: InstanceCounts[]
-  guideTokens: GuideTokenTimes[]
+  quarters: Tally
+  days: Tally
 }
 
-/** What a delivery adds to Postgres; every list in the order of its key. */
-export function countVisits({ delivered, fresh, expired, workspaces, nowMs }: Delivery): Counted {
-  const rows = fresh.flatMap((batch) =>
-    batch.visits.map((visit) => ({
-      visit: withShortNames(visit),
-      atMs: clamp(visit.atMs, batch.sealedAtMs - UNSEALED_MAX_MS, Math.min(batch.sealedAtMs, nowMs)),
-      workspaceId: workspaces.get(visit.linkId) ?? null,
-    })),
-  )
+/** One visit's worth of counts, by what it was. */
+const MACHINE: Counts = { visits: 1, automated: 1, clicks: 0 }
+const PERSON: Counts = { visits: 1, automated: 0, clicks: 0 }
+const CLICK: Counts = { visits: 1, automated: 0, clicks: 1 }
+
+/**
+ * Counts visits by the scopes and families of rollups.ts: first by link and quarter, then those of links that count in the same wider
+ * scopes together, and what comes of that by each scope. So most of the work does not grow with the number of scopes.
+ */
+export function countVisits(rows: VisitRow[]): Counted {
+  const quarters: Tally = new Map()
+  const days: Tally = new Map()
   const links = new Map<string, LinkCounts>()
-  const rollups = new Map<string, RollupCounts>()
-  for (const row of rows) {
-    addToLink(links, row)
-    for (const scopeId of [row.visit.linkId, row.workspaceId]) {
-      if (scopeId === null) continue
-      addToRollup(rollups, row, scopeId, "total", "")
-      addToRollup(rollups, row, scopeId, "platform", row.visit.visitor.platform)
+  const alike = new Map<string, { scopeIds: string[]; start: string; families: Families }>()
+  for (const [{ linkId, link, start, day }, families] of countByLink(rows, quarters)) {
+    const total = sumOf(families.language)
+    addToLink(links, linkId, total, sumOf(families.synthetic).visits)
+    if (link === undefined) continue
+    const scopeIds = widerScopes(link)
+    const key = `${scopeIds.join()} ${start}`
+    const known = alike.get(key) ?? { scopeIds, start, families: noFamilies() }
+    alike.set(key, known)
+    addFamilies(known.families, families)
+    if (total.visits === 0) continue
+    for (const scopeId of scopeIds) add(valuesOf(days, scopeId, "link", day), linkId, total)
+  }
+  for (const { scopeIds, start, families } of alike.values())
+    for (const scopeId of scopeIds) addFamilies(familiesOf(quarters, scopeId, start), families)
+  return { links: [...links.values()].sort((a, b) => (a.linkId < b.linkId ? -1 : 1)), quarters, days }
+}
+
+function countByLink(rows: VisitRow[], quarters: Tally): Map<Quarter, Families> {
+  const byQuarter = new Map<Quarter, Families>()
+  for (const { visit, place, quarter } of rows) {
+    const { outcome, automated, synthetic, visitor, language, referrer } = visit
+    const counts = automated ? MACHINE : isClick(visit) ? CLICK : PERSON
+    let families = byQuarter.get(quarter)
+    if (families === undefined) {
+      families = familiesOf(quarters, quarter.linkId, quarter.start)
+      byQuarter.set(quarter, families)
     }
+    if (synthetic) {
+      add(families.synthetic, outcome, counts)
+      continue
+    }
+    add(families.client, clientOf(visitor), counts)
+    add(families.place, `${place.country}${SEPARATOR}${place.region}`, counts)
+    add(families.language, language, counts)
+    add(families.referrer, referrer, counts)
+    add(
+      families.decision,
+      `${outcome}${SEPARATOR}${word(visit.rule)}${SEPARATOR}${word(visit.variant)}`,
+      counts,
+    )
   }
-  return {
-    rows,
-    links: inKeyOrder(links),
-    rollups: inKeyOrder(rollups),
-    instances: inKeyOrder(countInstances(delivered, fresh, expired, nowMs)),
-    guideTokens: guideTokensOf(rows),
+  return byQuarter
+}
+
+const clientOf = ({ platform, os, device, browser }: Visitor): string =>
+  `${platform}${SEPARATOR}${os}${SEPARATOR}${device}${SEPARATOR}${browser}`
+
+/** Where a link's visits count besides the link itself. */
+export function widerScopes({ tagIds, domainId, workspaceId }: LinkFacts): string[] {
+  return [...tagIds, domainId, workspaceId]
+}
+
+type Families = Record<Family, Values>
+
+const families = (valuesOf: (family: Family) => Values): Families => ({
+  client: valuesOf("client"),
+  place: valuesOf("place"),
+  language: valuesOf("language"),
+  referrer: valuesOf("referrer"),
+  decision: valuesOf("decision"),
+  synthetic: valuesOf("synthetic"),
+})
+
+const noFamilies = (): Families => families(() => new Map())
+
+const familiesOf = (tally: Tally, scopeId: string, start: string): Families =>
+  families((family) => valuesOf(tally, scopeId, family, start))
+
+function addFamilies(to: Families, from: Families): void {
+  addAll(to.client, from.client)
+  addAll(to.place, from.place)
+  addAll(to.language, from.language)
+  addAll(to.referrer, from.referrer)
+  addAll(to.decision, from.decision)
+  addAll(to.synthetic, from.synthetic)
+}
+
+function addToLink(links: Map<string, LinkCounts>, linkId: string, total: Counts, synthetic: number): void {
+  const counts = links.get(linkId)
+  if (counts === undefined) {
+    links.set(linkId, { linkId, ...total, synthetic })
+    return
   }
+  counts.visits += total.visits
+  counts.automated += total.automated
+  counts.clicks += total.clicks
+  counts.synthetic += synthetic
 }
 
-function withShortNames(visit: RecordedVisit): RecordedVisit {
-  const { rule, variant } = visit
-  if (rule.length <= NAME_LENGTH_MAX && variant.length <= NAME_LENGTH_MAX) return visit
-  return { ...visit, rule: rule.slice(0, NAME_LENGTH_MAX), variant: variant.slice(0, NAME_LENGTH_MAX) }
-}
-
-function addToLink(links: Map<string, LinkCounts>, { visit }: VisitRow): void {
-  const { linkId, automated } = visit
-  const counts = getOrAdd(links, linkId, () => ({ linkId, visits: 0, automated: 0, clicks: 0 }))
-  counts.visits++
-  if (automated) counts.automated++
-  if (isClick(visit)) counts.clicks++
-}
-
-function addToRollup(
-  rollups: Map<string, RollupCounts>,
-  { visit, atMs }: VisitRow,
-  scopeId: string,
-  dimension: Dimension,
-  value: string,
-): void {
-  const bucketMs = atMs - (atMs % BUCKET_MS)
-  const { automated } = visit
-  const key = `${scopeId} ${dimension} ${bucketMs} ${value} ${automated}`
-  const counts = getOrAdd(rollups, key, () => ({
-    scopeId,
-    dimension,
-    bucketMs,
-    value,
-    automated,
-    visits: 0,
-    clicks: 0,
-  }))
-  counts.visits++
-  if (isClick(visit)) counts.clicks++
-}
-
-function countInstances(
-  delivered: ClickBatch[],
-  fresh: ClickBatch[],
-  expired: ClickBatch[],
-  nowMs: number,
-): Map<string, InstanceCounts> {
-  const instances = new Map<string, InstanceCounts>()
-  const countsOf = ({ instance, counters, sealedAtMs }: ClickBatch): InstanceCounts => {
-    const counts = getOrAdd(instances, instance, () => ({
-      instance,
-      accepted: 0,
-      spilled: 0,
-      dropped: 0,
-      lastAtMs: 0,
-      stored: 0,
-      duplicateBatches: 0,
-      expired: 0,
-    }))
-    counts.accepted = Math.max(counts.accepted, counters.accepted)
-    counts.spilled = Math.max(counts.spilled, counters.spilled)
-    counts.dropped = Math.max(counts.dropped, counters.dropped)
-    counts.lastAtMs = Math.max(counts.lastAtMs, Math.min(sealedAtMs, nowMs))
-    return counts
+function sumOf(values: Values): Counts {
+  const sum = { visits: 0, automated: 0, clicks: 0 }
+  for (const { visits, automated, clicks } of values.values()) {
+    sum.visits += visits
+    sum.automated += automated
+    sum.clicks += clicks
   }
-  for (const batch of delivered) countsOf(batch).duplicateBatches++
-  for (const batch of [...fresh, ...expired]) countsOf(batch).duplicateBatches--
-  for (const batch of fresh) countsOf(batch).stored += batch.visits.length
-  for (const batch of expired) countsOf(batch).expired += batch.visits.length
-  return instances
+  return sum
 }
 
-/** A click is a human visit that ended in a redirect of the link's own. */
-function isClick(visit: VisitRow["visit"]): boolean {
-  return visit.outcome === "redirect" && !visit.automated
-}
-
-function getOrAdd<T>(map: Map<string, T>, key: string, make: () => T): T {
-  const known = map.get(key)
-  if (known !== undefined) return known
-  const made = make()
-  map.set(key, made)
-  return made
-}
-
-function clamp(value: number, min: number, max: number): number {
-  return Math.min(Math.max(value, min), max)
-}
-
-function inKeyOrder<T>(map: Map<string, T>): T[] {
-  return [...map.keys()].sort().flatMap((key) => map.get(key) ?? [])
-}
+/** Names of rules and of sides are what somebody typed. */
+const word = (name: string): string => (name.includes(SEPARATOR) ? name.replaceAll(SEPARATOR, " ") : name)

@@ -34,8 +34,8 @@ export type Surroundings = {
   bans: BanSet
   visitorOf: (userAgent: string) => Visitor
   placeOf: PlaceOf
-  /** How many of the link's `maxClicks` are used up; asked only where that decides. */
-  usedClicks: () => Promise<number>
+  /** How many of the link's `maxClicks` are used up, null if nobody knows; asked only where that decides. */
+  usedClicks: () => Promise<number | null>
 }
 
 export type DryRunRule = ExplainedRule & { of: "link" | "rule_set" }
@@ -94,11 +94,14 @@ export async function dryRun(own: LinkRecord, around: Surroundings, described: D
     const hosts = hostsOf(link, decision, location)
     steps.push({ step: "targetBans", applies: isBanned, compared: { hosts } })
     if (isBanned) return concluded(link, whenBanned(decision), null)
-    const { maxClicks } = link
+    const { maxClicks, capWhenUnavailable } = link
     if (decision.kind === "redirect" && decision.reserve && maxClicks !== null) {
       const used = await around.usedClicks()
-      const isExhausted = used >= maxClicks
-      steps.push({ step: "maxClicks", applies: isExhausted, compared: { maxClicks, used } })
+      const isClosed = used === null && capWhenUnavailable === "closed"
+      const isExhausted = used !== null && used >= maxClicks
+      const compared = { maxClicks, used, capWhenUnavailable }
+      steps.push({ step: "maxClicks", applies: isClosed || isExhausted, compared })
+      if (isClosed) return unrecorded("unavailable")
       if (isExhausted) return settle(whenExhausted(link))
     }
     return concluded(link, decision, location)

@@ -1,34 +1,48 @@
 import type { Outcome } from "@qiao/core/decide.ts"
 import { isGuideToken } from "@qiao/core/guide-token.ts"
-import type { VisitRow } from "./repositories/visits.ts"
+import type { LinkFacts } from "./repositories/link-facts.ts"
+import { isPerson, type VisitRow } from "./visit-rows.ts"
 
-/** When a link's guide page gave a token out, and when it came back; null where these visits do not tell. */
-export type GuideTokenTimes = {
-  linkId: string
-  token: string
-  shownAtMs: number | null
-  returnedAtMs: number | null
-}
+/** When a link's guide page gave a token out, and when it came back; null where it is not known. */
+export type TokenTimes = { shownAtMs: number | null; returnedAtMs: number | null }
+
+export type GuideToken = TokenTimes & { linkId: string; token: string; link: LinkFacts | undefined }
 
 /** Where a visitor who was asked to open the link elsewhere got to what it promises. */
 const RETURNS: ReadonlySet<Outcome> = new Set(["redirect", "fallback", "app", "mini_program"])
 
 /** The earliest times of every token that people were shown or brought back, in key order. */
-export function guideTokensOf(rows: VisitRow[]): GuideTokenTimes[] {
-  const tokens = new Map<string, GuideTokenTimes>()
-  for (const { visit, atMs } of rows) {
-    const { linkId, guideToken: token, outcome, automated } = visit
+export function guideTokensOf(rows: VisitRow[]): GuideToken[] {
+  const tokens = new Map<string, GuideToken>()
+  for (const { visit, atMs, quarter } of rows) {
+    const { linkId, guideToken: token, outcome } = visit
     const isShown = outcome === "guide"
-    if (automated || !isGuideToken(token) || !(isShown || RETURNS.has(outcome))) continue
+    if (token === "" || !isPerson(visit) || !(isShown || RETURNS.has(outcome)) || !isGuideToken(token))
+      continue
     const key = `${linkId} ${token}`
-    const times = tokens.get(key) ?? { linkId, token, shownAtMs: null, returnedAtMs: null }
-    if (isShown) times.shownAtMs = earliest(times.shownAtMs, atMs)
-    else times.returnedAtMs = earliest(times.returnedAtMs, atMs)
-    tokens.set(key, times)
+    const seen = tokens.get(key) ?? {
+      ...{ linkId, token, link: quarter.link, shownAtMs: null, returnedAtMs: null },
+    }
+    tokens.set(key, {
+      ...seen,
+      ...earliestOf(
+        seen,
+        isShown ? { shownAtMs: atMs, returnedAtMs: null } : { shownAtMs: null, returnedAtMs: atMs },
+      ),
+    })
   }
   return [...tokens].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, times]) => times)
 }
 
-function earliest(known: number | null, atMs: number): number {
-  return known === null ? atMs : Math.min(known, atMs)
+/** The first times of both. */
+export function earliestOf(a: TokenTimes, b: TokenTimes): TokenTimes {
+  return {
+    shownAtMs: earliest(a.shownAtMs, b.shownAtMs),
+    returnedAtMs: earliest(a.returnedAtMs, b.returnedAtMs),
+  }
+}
+
+function earliest(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b
+  return Math.min(a, b)
 }

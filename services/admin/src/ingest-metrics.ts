@@ -1,10 +1,14 @@
-import { clickStreamKey, deadLetterKey, REPORTS_KEY } from "@qiao/core/keys.ts"
+import { CLICK_GROUP, clickStreamKey, deadLetterKey, REPORTS_KEY } from "@qiao/core/keys.ts"
 import type { Redis } from "ioredis"
 import { Counter, Gauge, type Registry } from "prom-client"
+import type { Db } from "./db/connect.ts"
 import type { IngestMetrics } from "./ingesting.ts"
 import type { ReportMetrics } from "./reporting.ts"
+import { countErasuresDue } from "./repositories/erasures.ts"
+import { readKept } from "./repositories/kept.ts"
+import type { UpkeepMetrics } from "./upkeep.ts"
 
-type Metrics = IngestMetrics & ReportMetrics
+type Metrics = IngestMetrics & ReportMetrics & UpkeepMetrics
 
 const HELP: Record<Exclude<keyof Metrics, "owned">, string> = {
   visits: "Visits stored",
@@ -16,10 +20,15 @@ const HELP: Record<Exclude<keyof Metrics, "owned">, string> = {
   reports: "Visitors' reports stored",
   reportsDropped: "Entries that are no reports",
   reportFailures: "Times reading or storing reports failed",
+  upkeeps: "Times the upkeep was done, by the one ingest that does it",
+  upkeepFailures: "Times the upkeep failed and was begun again",
+  erasures: "Erasures finished",
 }
 
-/** What this ingest did, and how much waits in the streams. */
-export function ingestMetrics(registry: Registry, redis: Redis, partitions: number, counts: Metrics): void {
+type Deps = { redis: Redis; db: Db; partitions: number; counts: Metrics; now: () => number }
+
+/** What this ingest did, how much waits in the streams and for how long, and what Postgres keeps. */
+export function ingestMetrics(registry: Registry, { redis, db, partitions, counts, now }: Deps): void {
   const registers = [registry]
   for (const [field, help] of Object.entries(HELP)) {
     const name = `qiao_ingest_${field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`
@@ -41,19 +50,55 @@ export function ingestMetrics(registry: Registry, redis: Redis, partitions: numb
       this.set(counts.owned)
     },
   })
+  gauge("qiao_ingest_backlog_reports", "Reports that wait in their stream", () => redis.xlen(REPORTS_KEY))
+  perPartition("qiao_ingest_backlog_batches", "Batches that wait in a stream", (partition) =>
+    redis.xlen(clickStreamKey(partition)),
+  )
+  perPartition(
+    "qiao_ingest_backlog_seconds",
+    "For how long the oldest batch of a stream waits",
+    async (partition) => {
+      const [oldest] = await redis.xrange(clickStreamKey(partition), "-", "+", "COUNT", 1)
+      return oldest === undefined ? 0 : Math.max(0, now() - Number.parseInt(oldest[0], 10)) / 1_000
+    },
+  )
+  perPartition(
+    "qiao_ingest_pending_batches",
+    "Batches that were read and are not acknowledged",
+    async (partition) => {
+      const [pending] = await redis.xpending(clickStreamKey(partition), CLICK_GROUP)
+      return Number(pending)
+    },
+  )
+  perPartition("qiao_ingest_dead_letters", "Batches in a dead-letter stream", (partition) =>
+    redis.xlen(deadLetterKey(partition)),
+  )
+  gauge("qiao_ingest_erasures_due", "Erasures that are not finished", () => countErasuresDue(db))
   new Gauge({
-    name: "qiao_ingest_backlog_reports",
-    help: "Reports that wait in their stream",
+    name: "qiao_ingest_kept_timestamp_seconds",
+    help: "Since or until when Postgres has or takes what, by the upkeep",
     registers,
+    labelNames: ["what"],
     async collect() {
-      const length = await redis.xlen(REPORTS_KEY).catch(() => null)
-      if (length !== null) this.set(length)
+      const times = await readKept(db).catch(() => ({}))
+      for (const [what, time] of Object.entries(times)) this.set({ what }, time.getTime() / 1_000)
     },
   })
-  backlog("qiao_ingest_backlog_batches", "Batches that wait in a stream", clickStreamKey)
-  backlog("qiao_ingest_dead_letters", "Batches in a dead-letter stream", deadLetterKey)
 
-  function backlog(name: string, help: string, keyOf: (partition: number) => string): void {
+  /** A value that cannot be had now stays as it was. */
+  function gauge(name: string, help: string, read: () => Promise<number>): void {
+    new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        const value = await read().catch(() => null)
+        if (value !== null) this.set(value)
+      },
+    })
+  }
+
+  function perPartition(name: string, help: string, read: (partition: number) => Promise<number>): void {
     new Gauge({
       name,
       help,
@@ -61,8 +106,8 @@ export function ingestMetrics(registry: Registry, redis: Redis, partitions: numb
       labelNames: ["partition"],
       async collect() {
         for (let partition = 0; partition < partitions; partition++) {
-          const length = await redis.xlen(keyOf(partition)).catch(() => null)
-          if (length !== null) this.set({ partition }, length)
+          const value = await read(partition).catch(() => null)
+          if (value !== null) this.set({ partition }, value)
         }
       },
     })

@@ -1,3 +1,4 @@
+import { openDetailedPlaces } from "@qiao/core/detailed-place.ts"
 import { startOps } from "@qiao/core/ops.ts"
 import { runProcess } from "@qiao/core/process.ts"
 import { collectDefaultMetrics, Registry } from "prom-client"
@@ -8,16 +9,18 @@ import { type IngestDeps, noIngestMetrics, runPartition } from "./ingesting.ts"
 import { createLog } from "./log.ts"
 import { connectRedis } from "./redis.ts"
 import { noReportMetrics, runReporting } from "./reporting.ts"
+import { createTurns } from "./turns.ts"
+import { noUpkeepMetrics, runUpkeep } from "./upkeep.ts"
 
 await runProcess(async () => {
   const config = parseConfig(process.env)
   const log = createLog("ingest", config.LOG_LEVEL)
   const redis = connectRedis(config.REDIS_URL, log, { name: "ingest", commandTimeout: 1_000 })
   const db = connectDb(config.DATABASE_URL, 1, (err) => log.warn({ err: err.message }, "connection"))
-  const metrics = { ...noIngestMetrics(), ...noReportMetrics() }
+  const metrics = { ...noIngestMetrics(), ...noReportMetrics(), ...noUpkeepMetrics() }
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  ingestMetrics(registry, redis, config.CLICK_PARTITIONS, metrics)
+  ingestMetrics(registry, { redis, db, partitions: config.CLICK_PARTITIONS, counts: metrics, now: Date.now })
   const deps: IngestDeps = {
     databaseUrl: config.DATABASE_URL,
     redisUrl: config.REDIS_URL,
@@ -25,7 +28,14 @@ await runProcess(async () => {
     now: Date.now,
     batchesMax: config.INGEST_BATCHES_MAX,
     horizonMs: config.SPILL_MAX_AGE_HOURS * 3_600_000,
+    placeOf: openDetailedPlaces(config.GEO_DATABASES),
+    turns: createTurns(),
     metrics,
+  }
+  const retention = {
+    clickRetentionDays: config.CLICK_RETENTION_DAYS,
+    rollupQuartersDays: config.ROLLUP_QUARTERS_DAYS,
+    rollupValuesMax: config.ROLLUP_VALUES_MAX,
   }
   const stopping = new AbortController()
   const running = [
@@ -33,6 +43,7 @@ await runProcess(async () => {
       runPartition(deps, partition, stopping.signal),
     ),
     runReporting({ ...deps, db, metrics }, stopping.signal),
+    runUpkeep({ ...deps, ...retention, metrics }, stopping.signal),
   ]
   const ops = await startOps({
     host: config.OPS_HOST,

@@ -1,13 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { type ClickBatch, unpackBatch } from "@qiao/core/click.ts"
+import type { DetailedPlaceOf } from "@qiao/core/detailed-place.ts"
 import { CLICK_GROUP, clickStreamKey, deadLetterKey } from "@qiao/core/keys.ts"
 import { type ChainableCommander, Redis } from "ioredis"
 import pg from "pg"
 import type { Logger } from "pino"
 import { connectClient } from "./db/connect.ts"
+import { createLivePublisher, type LivePublisher } from "./live-publishing.ts"
 import { FAIL_FAST } from "./redis.ts"
+import { countDeadLettered } from "./repositories/dead-letters.ts"
 import { ensurePartitions } from "./repositories/partitions.ts"
-import { countDeadLettered, storeBatches } from "./repositories/visits.ts"
+import { type Stored, storeBatches } from "./repositories/visits.ts"
+import type { Turns } from "./turns.ts"
 
 /*
  * Brings clicks from the streams into Postgres.
@@ -47,9 +51,14 @@ export type IngestDeps = {
   now: () => number
   batchesMax: number
   horizonMs: number
+  placeOf: DetailedPlaceOf
+  /** Of all partitions of this process. */
+  turns: Turns
   metrics: IngestMetrics
 }
 
+/** Another process may count in the same rows. */
+const STATEMENT_MAX_MS = 30_000
 const RETRY_MS = 500
 const BLOCK_MS = 500
 /** How often an owner looks for what a former owner, who did not know yet that it was none, was given after the handover. */
@@ -58,7 +67,8 @@ const PARTITION_CHECK_MS = 3_600_000
 const PARTITION_LOCK_CLASS = 7_102
 
 type Entry = { id: string; sealed: string }
-type Owned = { client: pg.Client; redis: Redis; partition: number }
+type Decoded = { entry: Entry; batch: ClickBatch }
+type Owned = { client: pg.Client; redis: Redis; live: LivePublisher; partition: number }
 
 /** Ingests one partition, whenever it is free, until the signal aborts. */
 export async function runPartition(deps: IngestDeps, partition: number, signal: AbortSignal): Promise<void> {
@@ -78,14 +88,14 @@ async function ownPartition(deps: IngestDeps, partition: number, signal: AbortSi
   // Not reconnected: a lost connection ends the ownership, and the next one begins with what was left unacknowledged.
   const redis = new Redis(deps.redisUrl, { ...FAIL_FAST, retryStrategy: () => null, lazyConnect: true })
   redis.on("error", () => {})
-  const client = await connectClient(deps.databaseUrl, () => redis.disconnect())
+  const client = await connectClient(deps.databaseUrl, () => redis.disconnect(), STATEMENT_MAX_MS)
   try {
     while (!(await lockPartition(client, partition))) await delay(RETRY_MS, undefined, { signal })
     await redis.connect()
     await createGroup(redis, partition)
     deps.metrics.owned++
     try {
-      await drain(deps, { client, redis, partition }, signal)
+      await drain(deps, { client, redis, live: createLivePublisher(redis), partition }, signal)
     } finally {
       deps.metrics.owned--
     }
@@ -118,47 +128,61 @@ async function drain(deps: IngestDeps, owned: Owned, signal: AbortSignal): Promi
 
 /** Stores entries and then acknowledges them; poison goes to the dead letters. */
 async function ingest(deps: IngestDeps, owned: Owned, entries: Entry[]): Promise<void> {
-  const decoded: { entry: Entry; batch: ClickBatch }[] = []
+  const decoded: Decoded[] = []
   for (const entry of entries) {
     try {
       decoded.push({ entry, batch: unpackBatch(entry.sealed) })
     } catch (err) {
-      await deadLetter(deps, owned, entry, err as Error)
+      await deadLetter(deps, owned, entry, (err as Error).message)
     }
   }
   await storeOrBisect(deps, owned, decoded)
 }
 
-async function storeOrBisect(
-  deps: IngestDeps,
-  owned: Owned,
-  decoded: { entry: Entry; batch: ClickBatch }[],
-): Promise<void> {
+async function storeOrBisect(deps: IngestDeps, owned: Owned, decoded: Decoded[]): Promise<void> {
   const [first] = decoded
   if (first === undefined) return
   const batches = decoded.map(({ batch }) => batch)
+  const { horizonMs, placeOf, turns, metrics } = deps
   try {
-    const stored = await storeBatches(owned.client, batches, { nowMs: deps.now(), horizonMs: deps.horizonMs })
-    deps.metrics.visits += stored.visits
-    deps.metrics.batches += batches.length
-    deps.metrics.duplicateBatches += stored.duplicateBatches
-    deps.metrics.expiredVisits += stored.expiredVisits
+    const stored = await storeBatches(owned.client, batches, { nowMs: deps.now(), horizonMs, placeOf, turns })
+    metrics.visits += stored.visits
+    metrics.batches += batches.length
+    metrics.duplicateBatches += stored.duplicateBatches
+    metrics.expiredVisits += stored.expiredVisits
+    await settle(deps, owned, decoded, stored)
   } catch (err) {
     if (!isPoison(err)) throw err
     if (decoded.length === 1) {
-      await countDeadLettered(owned.client, first.batch).catch((err) => {
+      await countDeadLettered(owned.client, first.batch, { nowMs: deps.now(), horizonMs }).catch((err) => {
         if (!isPoison(err)) throw err
       })
-      return deadLetter(deps, owned, first.entry, err)
+      return deadLetter(deps, owned, first.entry, err.message)
     }
     const half = decoded.length >> 1
     await storeOrBisect(deps, owned, decoded.slice(0, half))
     return storeOrBisect(deps, owned, decoded.slice(half))
   }
-  await acknowledge(
-    owned,
-    decoded.map(({ entry }) => entry.id),
+}
+
+/** What follows the commit. */
+async function settle(
+  deps: IngestDeps,
+  owned: Owned,
+  decoded: Decoded[],
+  { rows, refused }: Stored,
+): Promise<void> {
+  const [copies, others] = [true, false].map((isRefused) =>
+    decoded.flatMap(({ entry, batch }) => (refused.has(batch) === isRefused ? entry : [])),
   )
+  // The one that was to be kept may be this: it is acknowledged only after it was counted.
+  for (const copy of copies ?? []) await deadLetter(deps, owned, copy, "a copy of a batch that was refused")
+  if (others !== undefined && others.length > 0)
+    await acknowledge(
+      owned,
+      others.map(({ id }) => id),
+    )
+  await owned.live.tell(rows)
 }
 
 /**
@@ -170,10 +194,10 @@ function isPoison(err: unknown): err is pg.DatabaseError {
   return err.code !== "23514" || err.constraint !== undefined
 }
 
-async function deadLetter(deps: IngestDeps, owned: Owned, entry: Entry, reason: Error): Promise<void> {
+async function deadLetter(deps: IngestDeps, owned: Owned, entry: Entry, reason: string): Promise<void> {
   const { partition } = owned
-  deps.log.error({ entry: entry.id, partition, reason: reason.message }, "dead-lettered a batch")
-  const fields = ["b", entry.sealed, "reason", reason.message, "entry", entry.id]
+  deps.log.error({ entry: entry.id, partition, reason }, "dead-lettered a batch")
+  const fields = ["b", entry.sealed, "reason", reason, "entry", entry.id]
   await exec(acknowledging(owned, [entry.id]).xadd(deadLetterKey(partition), "*", ...fields))
   deps.metrics.deadLettered++
 }

@@ -10,7 +10,7 @@ export function toLink(row: LinkRow): Link {
     id,
     domain: host,
     code,
-    shortUrl: `${origin}/${encodeURIComponent(code)}`,
+    shortUrl: shortUrlOf(origin, code),
     ...settings,
     startsAt: settings.startsAt?.toISOString() ?? null,
     expiresAt: settings.expiresAt?.toISOString() ?? null,
@@ -23,4 +23,8 @@ export function toLink(row: LinkRow): Link {
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   }
+}
+
+export function shortUrlOf(origin: string, code: string): string {
+  return `${origin}/${encodeURIComponent(code)}`
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { CHANGES_CHANNEL, HEARTBEAT, HEARTBEAT_KEY } from "@qiao/core/keys.ts"
 import type { Redis } from "ioredis"
 import type { Logger } from "pino"
+import { endCaps, startCaps } from "./cap-counters.ts"
 import type { Db } from "./db/connect.ts"
 import { putRecords } from "./redis-records.ts"
 import { isComplete, refill } from "./refill.ts"
@@ -71,7 +72,9 @@ export async function publishDue({ db, redis, batchMax, metrics }: PublisherDeps
     if (keys.length === 0) return 0
     const epoch = await publications.readEpoch(trx)
     const records = await readRecords(trx, epoch, keys)
+    await startCaps(redis, epoch, records)
     const results = await putRecords(redis, epoch, records)
+    await endCaps(redis, epoch, records)
     const newer = results.find((result) => result.kind === "newer")
     // Either a refill began meanwhile, or Postgres has gone back (a backup, a replica that took over): as the rows are locked, nobody
     // can have written a later revision of this epoch that Postgres still knows.

@@ -45,7 +45,7 @@ async function main(): Promise<number> {
     if (Object.values(kinds).every((keys) => keys.length === 0)) return 0
     if (!isRepairing) return 1
     await repairDrift(db, redis, drift)
-    console.log("missing and stale records are due again, left over ones are gone")
+    console.log("what is missing or stale is due again, what was left over is gone")
     if (drift.newer.length === 0) return 0
     console.error("Redis is newer than Postgres: run rebuild-redis without an option.")
     return 1

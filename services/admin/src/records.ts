@@ -34,6 +34,7 @@ export function encodableLinkOf(link: PublishedLink): EncodableLink {
     expiresAt: link.expiresAt?.getTime() ?? null,
     expiredUrl: link.expiredUrl,
     maxClicks: link.maxClicks,
+    capWhenUnavailable: link.capWhenUnavailable,
     password: passwordHash === null ? null : { hash: passwordHash, version: passwordVersion },
     forwardQuery: link.forwardQuery,
     forwardPath: link.forwardPath,

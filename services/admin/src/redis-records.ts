@@ -2,8 +2,9 @@ import { CHANGES_CHANNEL } from "@qiao/core/keys.ts"
 import { type RecordVersion, versionOf } from "@qiao/core/versioned.ts"
 import type { ClientContext, Redis, Result } from "ioredis"
 import type { Logger } from "pino"
+import { defineCapCommands } from "./cap-counters.ts"
 import { connectRedis } from "./redis.ts"
-import type { PublishableRecord } from "./repositories/publishable.ts"
+import type { Publication } from "./repositories/publications.ts"
 
 /** Writes a record unless Redis holds a newer one, and tells the edges, in one step. Answers "" or the newer value's version. */
 const PUT_LUA = `
@@ -57,13 +58,18 @@ export function connectRecords(url: string, log: Logger): Redis {
   redis.defineCommand("putRecord", { numberOfKeys: 1, lua: PUT_LUA })
   redis.defineCommand("dropRecord", { numberOfKeys: 1, lua: DROP_LUA })
   redis.defineCommand("completeBucket", { numberOfKeys: 2, lua: COMPLETE_LUA })
+  defineCapCommands(redis)
   return redis
 }
 
 export type PutResult = { kind: "written" } | { kind: "newer"; held: RecordVersion }
 
 /** Writes records side by side; results in input order. Writing the same version again is harmless. */
-export function putRecords(redis: Redis, epoch: number, records: PublishableRecord[]): Promise<PutResult[]> {
+export function putRecords(
+  redis: Redis,
+  epoch: number,
+  records: (Publication & { value: string })[],
+): Promise<PutResult[]> {
   return Promise.all(
     records.map(async ({ key, revision, value }): Promise<PutResult> => {
       const held = await redis.putRecord(key, epoch, revision, value, CHANGES_CHANNEL)

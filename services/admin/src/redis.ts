@@ -16,6 +16,16 @@ export const FAIL_FAST: RedisOptions = {
   reconnectOnError: (err) => err.message.startsWith("READONLY"),
 }
 
+/** Every key that matches, some of them perhaps twice (SCAN's guarantee). */
+export async function* scanKeys(redis: Redis, pattern: string): AsyncGenerator<string[]> {
+  let cursor = "0"
+  do {
+    const [next, keys] = await redis.scan(cursor, "MATCH", pattern, "COUNT", 1_000)
+    if (keys.length > 0) yield keys
+    cursor = next
+  } while (cursor !== "0")
+}
+
 /**
  * A connection that is made anew whenever it is lost. Its commands end after `commandTimeout`. Log lines come when its state changes,
  * not for each try.

@@ -2,7 +2,9 @@ import { BUCKETS, CHANGES_CHANNEL, markerKey, RECORD_PATTERN, refillKey } from "
 import type { Redis } from "ioredis"
 import { sql } from "kysely"
 import type { Logger } from "pino"
+import { endOlderCaps, startCaps } from "./cap-counters.ts"
 import type { Db } from "./db/connect.ts"
+import { scanKeys } from "./redis.ts"
 import { putRecords } from "./redis-records.ts"
 import { markPublished, outrunEpoch, raiseEpoch, readEpoch } from "./repositories/publications.ts"
 import { streamRecords } from "./repositories/publishable.ts"
@@ -24,8 +26,8 @@ export async function isComplete(db: Db, redis: Redis): Promise<boolean> {
 /**
  * Fills Redis from Postgres: raises the epoch above all that Redis holds, takes the markers away, streams every record, removes what is
  * left of older epochs, and sets the markers last. Meanwhile records that are there are served, and a missing one is "unavailable".
- * False when another refill is at work, or `isNeeded`, asked once nobody else can be, says no. Throws when Redis or Postgres fails, or
- * Redis loses data on the way: call it again.
+ * Counters of `maxClicks` are made where they are missing, and never lowered. False when another refill is at work, or `isNeeded`,
+ * asked once nobody else can be, says no. Throws when Redis or Postgres fails, or Redis loses data on the way: call it again.
  */
 export async function refill(
   { db, redis, log }: RefillDeps,
@@ -60,6 +62,7 @@ async function fill({ db, redis, log }: RefillDeps, broken: AbortSignal): Promis
   })
   let written = 0
   for await (const records of streamRecords(db, epoch)) {
+    await startCaps(redis, epoch, records)
     const results = await putRecords(redis, epoch, records)
     for (const result of results) {
       if (result.kind === "newer" && result.held.epoch > epoch) {
@@ -72,6 +75,7 @@ async function fill({ db, redis, log }: RefillDeps, broken: AbortSignal): Promis
     if (written % 100_000 === 0) log.info({ epoch, written }, "refilling Redis")
   }
   const dropped = await dropOlder(redis, epoch)
+  await endOlderCaps(redis, epoch)
   if ((await readEpoch(db)) !== epoch) throw new Error("the epoch was raised during the refill")
   broken.throwIfAborted()
   await eachBucket(async (bucket) => {
@@ -94,21 +98,11 @@ async function highestEpoch(redis: Redis): Promise<number> {
 
 async function dropOlder(redis: Redis, epoch: number): Promise<number> {
   let dropped = 0
-  for await (const keys of scanRecords(redis)) {
+  for await (const keys of scanKeys(redis, RECORD_PATTERN)) {
     const results = await Promise.all(keys.map((key) => redis.dropRecord(key, epoch, CHANGES_CHANNEL)))
     dropped += results.filter((isDropped) => isDropped === 1).length
   }
   return dropped
-}
-
-/** Every record's key, some of them perhaps twice (SCAN's guarantee). */
-export async function* scanRecords(redis: Redis): AsyncGenerator<string[]> {
-  let cursor = "0"
-  do {
-    const [next, keys] = await redis.scan(cursor, "MATCH", RECORD_PATTERN, "COUNT", 1_000)
-    if (keys.length > 0) yield keys
-    cursor = next
-  } while (cursor !== "0")
 }
 
 async function eachBucket(run: (bucket: number) => Promise<void>): Promise<void> {

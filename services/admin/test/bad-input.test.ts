@@ -118,6 +118,7 @@ test("every wrong type is named where it is", async (t) => {
     expiresAt: "tomorrow",
     expiredUrl: false,
     maxClicks: "5",
+    capWhenUnavailable: null,
     enabled: "yes",
     forwardQuery: 1,
     forwardPath: null,

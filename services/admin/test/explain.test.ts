@@ -1,4 +1,4 @@
-import { capKey } from "@qiao/core/keys.ts"
+import { CAP_USED, capKey } from "@qiao/core/keys.ts"
 import type { Link } from "@qiao/core/link.ts"
 import { createVisitors } from "@qiao/core/visitor.ts"
 import t, { type Test } from "tap"
@@ -220,13 +220,14 @@ t.test("a link whose maxClicks are used up is explained as such, and nothing is 
   const counter = redisClient(t, redis.url)
   const explain = async (visit: object = {}) => (await call<Explanation>("POST", path, visit)).body
   for (const used of [0, 2]) {
-    await counter.set(capKey(link.id), used)
+    await counter.hset(capKey(link.id), CAP_USED, used)
     const left = await explain()
     t.match(left.decision, { outcome: "redirect", reserve: true })
-    t.same(left.steps.at(-1), { step: "maxClicks", applies: false, compared: { maxClicks: 3, used } })
-    t.equal(await counter.get(capKey(link.id)), String(used))
+    const compared = { maxClicks: 3, used, capWhenUnavailable: "closed" }
+    t.same(left.steps.at(-1), { step: "maxClicks", applies: false, compared })
+    t.equal(await counter.hget(capKey(link.id), CAP_USED), String(used))
   }
-  await counter.set(capKey(link.id), 3)
+  await counter.hset(capKey(link.id), CAP_USED, 3)
   const exhausted = await explain()
   t.match(exhausted.decision, { outcome: "fallback", location: expiredUrl, reserve: false })
   t.same(stepsOf(exhausted).slice(-5), ["forward", "targetBans", "maxClicks", "forward", "targetBans"])
@@ -236,6 +237,17 @@ t.test("a link whose maxClicks are used up is explained as such, and nothing is 
   t.notOk(stepIn(guided, "maxClicks"))
   await call("PATCH", `/v1/links/${link.id}`, { expiredUrl: null })
   t.match((await explain()).decision, { kind: "page", page: "gone", outcome: "exhausted" })
+})
+
+t.test("a link whose counter is missing is unavailable, or open if it is to be", async (t) => {
+  const { id } = await newLink({ maxClicks: 3 })
+  const explain = async () => (await call<Explanation>("POST", `/v1/links/${id}/explain`, {})).body
+  const closed = await explain()
+  t.match(closed.decision, { page: "unavailable", outcome: null, location: null })
+  const compared = { maxClicks: 3, used: null, capWhenUnavailable: "closed" }
+  t.same(closed.steps.at(-1), { step: "maxClicks", applies: true, compared })
+  await call("PATCH", `/v1/links/${id}`, { capWhenUnavailable: "open" })
+  t.match((await explain()).decision, { outcome: "redirect", page: null })
 })
 
 t.test("without Redis only a link whose maxClicks decide cannot be explained", async (t) => {

@@ -101,7 +101,7 @@ t.test("raw visits, totals and rollups agree, whatever comes in, twice and in an
   for (const [linkId, counts] of expected) await expectCounts(t, db, counts, linkId)
   const known = [expected.get(links[0]), expected.get(links[1])]
   const { rows } = await sql<{ visits: number }>`select sum(visits)::int as visits from visit_rollups
-    where scope_id = ${admin.workspaceId} and dimension = 'total'`.execute(db)
+    where scope_id = ${admin.workspaceId} and family = 'client'`.execute(db)
   t.equal(
     rows[0]?.visits,
     (known[0]?.visits ?? 0) + (known[1]?.visits ?? 0),

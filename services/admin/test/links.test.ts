@@ -18,6 +18,7 @@ const EVERYTHING = {
   expiresAt: "2031-01-01T00:00:00.123Z",
   expiredUrl: "https://shop.example.com/over",
   maxClicks: 1000,
+  capWhenUnavailable: "open",
   enabled: false,
   forwardQuery: false,
   forwardPath: true,
@@ -58,6 +59,7 @@ t.test("a link that was given a url alone has the documented defaults", async (t
   t.same(rest, {
     ...{ domain: HOST, url: URL_A, title: null, externalId: null, tags: [], redirectStatus: 302 },
     ...{ startsAt: null, expiresAt: null, expiredUrl: null, maxClicks: null, hasPassword: false },
+    ...{ capWhenUnavailable: "closed" },
     ...{ enabled: true, forwardQuery: true, forwardPath: false, guidePlatforms: [], allowPlatforms: null },
     ...{
       rules: [],

@@ -20,6 +20,7 @@ type Document = {
 const admin = await startAdmin(t)
 const { body: document, ...answer } = await admin.as(null)<Document>("GET", "/v1/openapi.json")
 
+const WITHOUT_BODY = "post /v1/dead-letters/{id}/requeue"
 const ROUTES = [
   ...["get /v1/links", "post /v1/links", "put /v1/links"],
   ...["get /v1/links/{id}", "patch /v1/links/{id}", "delete /v1/links/{id}"],
@@ -35,8 +36,13 @@ const ROUTES = [
   ],
   ...["get /v1/keys", "post /v1/keys", "get /v1/keys/{id}", "patch /v1/keys/{id}", "delete /v1/keys/{id}"],
   ...["get /v1/workspaces", "post /v1/workspaces", "get /v1/workspaces/{id}", "patch /v1/workspaces/{id}"],
+  ...["delete /v1/workspaces/{id}", "delete /v1/links/{id}/clicks", "get /v1/erasures/{id}"],
   ...["get /v1/bans", "post /v1/bans", "get /v1/bans/{id}", "delete /v1/bans/{id}", "get /v1/reports"],
-  "get /v1/stats/visits",
+  ...["get /v1/stats/visits", "get /v1/stats/top", "get /v1/stats/uniques"],
+  ...["get /v1/stats/guide-rate", "get /v1/stats/orphans"],
+  ...["get /v1/stats/raw", "get /v1/stats/raw/export", "get /v1/stats/live", "get /v1/stats/accounting"],
+  ...["get /v1/dead-letters", "get /v1/dead-letters/{id}", "delete /v1/dead-letters/{id}"],
+  WITHOUT_BODY,
   "post /v1/links/{id}/explain",
   "post /v1/rules/explain",
 ]
@@ -67,7 +73,8 @@ t.test("every operation says what it does, takes and answers", async (t) => {
       inPath,
       name,
     )
-    t.equal(operation.requestBody !== undefined, /^(post|put|patch) /.test(name), `${name}: body`)
+    const hasBody = /^(post|put|patch) /.test(name) && name !== WITHOUT_BODY
+    t.equal(operation.requestBody !== undefined, hasBody, `${name}: body`)
     const statuses = Object.keys(operation.responses)
     t.ok(
       statuses.some((status) => /^2\d\d$/.test(status)),
@@ -102,6 +109,7 @@ t.test("the body of a link names every setting, requires the url, and refuses th
     "guidePlatforms",
     "expiresAt",
     "maxClicks",
+    "capWhenUnavailable",
     "rules",
     "ruleSetId",
   ]) {

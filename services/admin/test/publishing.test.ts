@@ -50,6 +50,7 @@ t.test("a link reaches Redis as it is created, changed, deleted and reused", asy
     ...{
       expiredUrl: "https://b.example/",
       maxClicks: 7,
+      capWhenUnavailable: "open",
       forwardQuery: false,
       forwardPath: true,
       enabled: false,
@@ -67,6 +68,7 @@ t.test("a link reaches Redis as it is created, changed, deleted and reused", asy
         expiresAt: Date.UTC(2031, 0),
         expiredUrl: "https://b.example/",
         maxClicks: 7,
+        capWhenUnavailable: "open",
       },
       ...{ forwardQuery: false, forwardPath: true, password: null, ruleSetId: null },
       ...{ guidePlatforms: new Set(["wechat"]), allowPlatforms: new Set(["wechat", "qq"]), rules: [] },

@@ -1,45 +1,32 @@
 import t, { type Test } from "tap"
 import { expectProblem, faults, startAdmin } from "./support/admin.ts"
-import { drained, seal, send, startIngest, visit } from "./support/ingest.ts"
-import { redisClient } from "./support/redis.ts"
+import { makeRoom, PLAIN, type StoredVisit, storeVisits } from "./support/stats.ts"
 
 type Counts = { visits: number; automated: number; clicks: number }
-type Visits = {
-  source: string
-  from: string
-  to: string
+type Row = Counts & { start: string; value?: string }
+type Period = { source: string; from: string; to: string; totals: Counts; data: Row[] }
+type Visits = Period & {
   interval: string
   timezone: string
   groupBy: string | null
-  totals: Counts
-  data: (Counts & { start: string; value?: string })[]
+  previous: Period | null
 }
 
-const admin = await startAdmin(t)
-const { call, db } = admin
-const link = (await admin.newLink({ externalId: "counted" })).id
+// The visits of these tests are years old, and yet are kept.
+const admin = await startAdmin(t, { env: { CLICK_RETENTION_DAYS: "36500", STATS_VISITS_MAX: "50" } })
+const { call, db, workspaceId } = admin
+await makeRoom(db)
 
-/** Rollups as ingest makes them: one visit in the quarter of an hour of each time. */
-async function addVisits(scopeId: string, times: string[], { platform = "wechat", automated = false } = {}) {
-  for (const time of times) {
-    const bucket = new Date(Date.parse(time) - (Date.parse(time) % 900_000))
-    for (const [dimension, value] of [
-      ["total", ""],
-      ["platform", platform],
-    ] as const) {
-      const row = { scopeId, dimension, bucket, value, automated, visits: 1, clicks: automated ? 0 : 1 }
-      await db
-        .insertInto("visitRollups")
-        .values(row)
-        .onConflict((conflict) =>
-          conflict.columns(["scopeId", "dimension", "bucket", "value", "automated"]).doUpdateSet((eb) => ({
-            visits: eb("visitRollups.visits", "+", 1),
-            clicks: eb("visitRollups.clicks", "+", row.clicks),
-          })),
-        )
-        .execute()
-    }
-  }
+/** A link with one visit at each of these times. */
+async function scope(times: string[], more: Partial<StoredVisit> = {}): Promise<string> {
+  const { id } = await admin.newLink()
+  await visited(id, times, more)
+  return id
+}
+
+function visited(linkId: string, times: string[], more: Partial<StoredVisit> = {}) {
+  const visits = times.map((at) => ({ ...PLAIN, at, linkId, workspaceId, ...more }))
+  return storeVisits(db, visits)
 }
 
 const query = (params: Record<string, string>) => `/v1/stats/visits?${new URLSearchParams(params)}`
@@ -60,12 +47,6 @@ async function series(t: Test, params: Record<string, string>): Promise<string[]
   return data.map(({ start, value, visits }) =>
     [start.replace(":00.000Z", "Z"), value, visits].filter((part) => part !== undefined).join(" "),
   )
-}
-
-async function scope(times: string[]): Promise<string> {
-  const { id } = await admin.newLink()
-  await addVisits(id, times)
-  return id
 }
 
 t.test("a day is a day of the time zone asked for, the workspace's unless told", async (t) => {
@@ -193,57 +174,190 @@ t.test("intervals without visits are there with zeros, and nothing outside of th
     ...["2026-05-03T00:00Z 0", "2026-05-04T00:00Z 0", "2026-05-05T00:00Z 1", "2026-05-06T00:00Z 0"],
     "2026-05-07T00:00Z 0",
   ])
-  t.same(await series(t, { ...range, groupBy: "platform" }), ["2026-05-05T00:00Z wechat 1"])
+  await visited(id, ["2026-05-06T00:00:00Z", "2026-05-06T01:00:00Z"], { platform: "qq" })
+  t.same(await series(t, { ...range, from: "2026-05-04T00:00:00Z", groupBy: "platform" }), [
+    ...["2026-05-04T00:00Z qq 0", "2026-05-04T00:00Z wechat 0"],
+    ...["2026-05-05T00:00Z qq 0", "2026-05-05T00:00Z wechat 1"],
+    ...["2026-05-06T00:00Z qq 2", "2026-05-06T00:00Z wechat 0"],
+    ...["2026-05-07T00:00Z qq 0", "2026-05-07T00:00Z wechat 0"],
+  ])
 })
 
 t.test("grouped by platform each has its own counts, and their sum is the total", async (t) => {
-  const { id } = await admin.newLink()
-  await addVisits(id, ["2026-05-01T01:00:00Z", "2026-05-01T02:00:00Z"])
-  await addVisits(id, ["2026-05-01T03:00:00Z"], { platform: "qq" })
-  await addVisits(id, ["2026-05-01T03:00:00Z", "2026-05-02T03:00:00Z"], {
-    platform: "browser",
-    automated: true,
-  })
-  const range = { link: id, timezone: "UTC", from: "2026-05-01T00:00:00Z", to: "2026-05-03T00:00:00Z" }
+  const id = await scope(["2026-05-01T01:00:00Z", "2026-05-01T02:00:00Z"])
+  await visited(id, ["2026-05-01T03:00:00Z"], { platform: "qq" })
+  const crawler = { platform: "browser", automated: true }
+  await visited(id, ["2026-05-01T03:00:00Z", "2026-05-02T03:00:00Z"], crawler)
+  const range = { link: id, timezone: "UTC", from: "2026-05-01T00:00:00Z", to: "2026-05-02T00:00:00Z" }
   const grouped = await read({ ...range, groupBy: "platform" })
+  const start = "2026-05-01T00:00:00.000Z"
   t.same(grouped.data, [
-    { start: "2026-05-01T00:00:00.000Z", value: "browser", visits: 1, automated: 1, clicks: 0 },
-    { start: "2026-05-01T00:00:00.000Z", value: "qq", visits: 1, automated: 0, clicks: 1 },
-    { start: "2026-05-01T00:00:00.000Z", value: "wechat", visits: 2, automated: 0, clicks: 2 },
-    { start: "2026-05-02T00:00:00.000Z", value: "browser", visits: 1, automated: 1, clicks: 0 },
+    { start, value: "wechat", visits: 2, automated: 0, clicks: 2 },
+    { start, value: "browser", visits: 1, automated: 1, clicks: 0 },
+    { start, value: "qq", visits: 1, automated: 0, clicks: 1 },
   ])
   const plain = await read(range)
-  t.same(plain.totals, { visits: 5, automated: 2, clicks: 3 })
+  t.same(plain.totals, { visits: 4, automated: 1, clicks: 3 })
   t.same(grouped.totals, plain.totals)
   t.match(grouped, { groupBy: "platform", source: "rollups", interval: "day", timezone: "UTC" })
 })
 
-t.test("what ingest stores shows up at once, for the link by every name and for the workspace", async (t) => {
-  const redis = redisClient(t, admin.redis.url)
-  startIngest(t, { databaseUrl: admin.databaseUrl, redisUrl: admin.redis.url })
-  await send(redis, seal([visit(link), visit(link, { automated: true }), visit(link, { outcome: "guide" })]))
-  const other = (await admin.newLink()).id
-  await send(redis, seal([visit(other)], { sequence: 2 }))
-  await drained(redis)
-  const to = { to: new Date(Date.now() + 900_000).toISOString() }
-  for (const name of [link, "ext_counted"]) {
-    t.same((await read({ link: name, ...to })).totals, { visits: 3, automated: 1, clicks: 1 })
+t.test("the values with the most visits are told apart, the rest is one, and nothing is lost", async (t) => {
+  const id = await scope([])
+  const hosts = ["a.example", "b.example", "b.example", "c.example", "c.example", "c.example", ""]
+  for (const referrer of hosts) await visited(id, ["2026-05-01T01:00:00Z"], { referrer })
+  const range = { link: id, timezone: "UTC", from: "2026-05-01T00:00:00Z", to: "2026-05-02T00:00:00Z" }
+  const grouped = { ...range, groupBy: "referrer", limit: "2" }
+  t.same(await series(t, grouped), [
+    "2026-05-01T00:00Z c.example 3",
+    "2026-05-01T00:00Z b.example 2",
+    "2026-05-01T00:00Z (other) 2",
+  ])
+  t.same(await series(t, { ...grouped, city: "Shanghai" }), await series(t, grouped), "of single visits too")
+})
+
+t.test("filters take values, values to leave out, the empty value, and escaped commas", async (t) => {
+  const id = await scope([])
+  for (const rule of ["", "a", "a,b", "-a"]) await visited(id, ["2026-05-01T01:00:00Z"], { rule })
+  const range = { link: id, timezone: "UTC", from: "2026-05-01T00:00:00Z", to: "2026-05-02T00:00:00Z" }
+  const cases: [rule: string, visits: number][] = [
+    ["a", 1],
+    ["a,", 2],
+    ["", 1],
+    ["-", 3],
+    ["-a,-", 2],
+    ["a\\,b", 1],
+    ["\\-a", 1],
+    ["\\-a,a,a\\,b,", 4],
+    ["nobody's", 0],
+  ]
+  for (const [rule, visits] of cases) {
+    t.match(await read({ ...range, rule }), { source: "rollups", totals: { visits } }, rule)
+    const single = await read({ ...range, rule, city: "Shanghai" })
+    t.match(single, { source: "visits", totals: { visits } }, rule)
   }
-  t.same((await read(to)).totals, { visits: 4, automated: 1, clicks: 2 }, "the whole workspace")
-  t.same((await read({ link })).totals, { visits: 3, automated: 1, clicks: 1 }, "until now by default")
+})
+
+t.test("the previous range is as long: by months, by days of any length, or by time", async (t) => {
+  const id = await scope(["2026-01-31T12:00:00Z", "2026-02-01T12:00:00Z", "2026-03-08T12:00:00Z"])
+  await visited(id, ["2026-02-01T12:00:00Z"], { platform: "qq" })
+  const zone = { link: id, timezone: "America/New_York", compare: "previous" }
+  const cases: [params: Record<string, string>, previous: [from: string, to: string]][] = [
+    [
+      { interval: "month", from: "2026-02-01T05:00:00Z", to: "2026-03-01T05:00:00Z" },
+      ["2026-01-01T05:00:00.000Z", "2026-02-01T05:00:00.000Z"],
+    ],
+    [
+      { interval: "month", from: "2026-03-01T05:00:00Z", to: "2026-03-31T12:00:00Z" },
+      ["2026-02-01T05:00:00.000Z", "2026-02-28T13:00:00.000Z"],
+    ],
+    [
+      { interval: "day", from: "2026-02-01T05:00:00Z", to: "2026-03-01T05:00:00Z" },
+      ["2026-01-04T05:00:00.000Z", "2026-02-01T05:00:00.000Z"],
+    ],
+    [
+      { interval: "day", from: "2026-03-08T05:00:00Z", to: "2026-03-09T04:00:00Z" },
+      ["2026-03-07T05:00:00.000Z", "2026-03-08T05:00:00.000Z"],
+    ],
+    [
+      { interval: "hour", from: "2026-03-09T04:00:00Z", to: "2026-03-09T16:00:00Z" },
+      ["2026-03-08T05:00:00.000Z", "2026-03-08T16:00:00.000Z"],
+    ],
+    [
+      { interval: "hour", from: "2026-03-09T06:00:00Z", to: "2026-03-09T10:00:00Z" },
+      ["2026-03-09T02:00:00.000Z", "2026-03-09T06:00:00.000Z"],
+    ],
+  ]
+  for (const [params, [from, to]] of cases) {
+    t.match(await read({ ...zone, ...params }), { previous: { from, to } }, JSON.stringify(params))
+  }
+  const february = { interval: "month", from: "2026-02-01T05:00:00Z", to: "2026-03-01T05:00:00Z" }
+  const { previous } = await read({ ...zone, ...february, groupBy: "platform" })
+  t.match(previous?.data, [
+    { start: "2026-01-01T05:00:00.000Z", value: "qq", visits: 0 },
+    { start: "2026-01-01T05:00:00.000Z", value: "wechat", visits: 1 },
+  ])
+  const now = { link: id, from: "2026-02-01T05:00:00Z", to: "2026-03-01T05:00:00Z" }
+  t.equal((await read(now)).previous, null, "only when asked for")
+})
+
+t.test("synthetic visits are in no count but their own", async (t) => {
+  const id = await scope(["2026-05-01T01:00:00Z"])
+  await visited(id, ["2026-05-01T01:00:00Z", "2026-05-01T02:00:00Z"], { synthetic: true })
+  await visited(id, ["2026-05-01T02:00:00Z"], { synthetic: true, outcome: "denied" })
+  const range = { link: id, timezone: "UTC", from: "2026-05-01T00:00:00Z", to: "2026-05-02T00:00:00Z" }
+  t.equal((await read(range)).totals.visits, 1)
+  t.equal((await read({ ...range, city: "-nowhere" })).totals.visits, 1)
+  const synthetic = { ...range, synthetic: "true" }
+  t.same((await read(synthetic)).totals, { visits: 3, automated: 0, clicks: 2 })
+  t.same(await series(t, { ...synthetic, groupBy: "decision" }), [
+    "2026-05-01T00:00Z redirect 2",
+    "2026-05-01T00:00Z denied 1",
+  ])
+  t.match(await read({ ...synthetic, groupBy: "platform" }), { source: "visits", totals: { visits: 3 } })
+})
+
+t.test(
+  "a tag is known by name and id, a domain by host and id, and what two of them share by single visits",
+  async (t) => {
+    const { id, domain } = await admin.newLink({ tags: ["spring"] })
+    const autumn = (await admin.newLink({ tags: ["autumn", "spring"] })).id
+    await visited(id, ["2026-04-01T01:00:00Z"])
+    await visited(autumn, ["2026-04-01T01:00:00Z", "2026-04-01T02:00:00Z"])
+    const tagId = (await call<{ data: { id: string; name: string }[] }>("GET", "/v1/tags")).body.data.find(
+      ({ name }) => name === "spring",
+    )?.id
+    const domainId = (await call<{ data: { id: string }[] }>("GET", "/v1/domains")).body.data[0]?.id
+    const range = { timezone: "UTC", from: "2026-04-01T00:00:00Z", to: "2026-04-02T00:00:00Z" }
+    const counts: [params: Record<string, string>, visits: number, source: string][] = [
+      [{ tag: "spring" }, 3, "rollups"],
+      [{ tag: String(tagId) }, 3, "rollups"],
+      [{ tag: "autumn" }, 2, "rollups"],
+      [{ domain }, 3, "rollups"],
+      [{ domain: String(domainId) }, 3, "rollups"],
+      [{ tag: "spring", link: autumn }, 2, "visits"],
+      [{ tag: "autumn", link: id }, 0, "visits"],
+      [{ tag: "spring", domain }, 3, "visits"],
+    ]
+    for (const [params, visits, source] of counts) {
+      t.match(await read({ ...range, ...params }), { source, totals: { visits } }, JSON.stringify(params))
+    }
+    expectProblem(t, await call("GET", query({ tag: "winter" })), 404, "not_found")
+    expectProblem(t, await call("GET", query({ domain: "winter.example" })), 404, "not_found")
+  },
+)
+
+t.test("a deleted link's visits are still told of, by its id", async (t) => {
+  const id = await scope(["2026-05-01T01:00:00Z"])
+  t.equal((await call("DELETE", `/v1/links/${id}`)).status, 204)
+  const range = { from: "2026-05-01T00:00:00Z", to: "2026-05-02T00:00:00Z" }
+  t.equal((await read({ link: id, ...range })).totals.visits, 1)
+})
+
+t.test("until now by default, from midnight thirty days before, and every quarter as a whole", async (t) => {
+  const { from, to, data, timezone } = await read({})
+  t.equal(timezone, "Asia/Shanghai")
+  t.equal(Date.parse(to) % 900_000, 0)
+  t.ok(Date.parse(to) >= Date.now() && Date.parse(to) < Date.now() + 900_000)
+  t.equal(from.slice(10), "T16:00:00.000Z")
+  t.equal(data.length, 31)
+  const edges = { from: "2026-05-01T00:01:00Z", to: "2026-05-01T00:16:00Z", interval: "quarter" }
+  t.match(await read(edges), { from: "2026-05-01T00:00:00.000Z", to: "2026-05-01T00:30:00.000Z" })
+  t.equal((await read(edges)).data.length, 2)
 })
 
 t.test("another workspace's link does not exist, and its visits are not in ours", async (t) => {
   const stranger = await admin.newWorkspace("theirs.example.com")
   const theirs = (await stranger.call<{ id: string }>("POST", "/v1/links", { url: "https://a.example/" }))
     .body.id
-  await addVisits(stranger.workspaceId, ["2026-05-01T00:00:00Z"])
-  await addVisits(theirs, ["2026-05-01T00:00:00Z"])
+  await visited(theirs, ["2026-07-01T00:00:00Z"], { workspaceId: stranger.workspaceId })
   expectProblem(t, await call("GET", query({ link: theirs })), 404, "not_found")
   expectProblem(t, await call("GET", query({ link: stranger.workspaceId })), 404, "not_found")
   expectProblem(t, await call("GET", query({ link: "lnk_none" })), 404, "not_found")
-  const range = { from: "2026-04-01T00:00:00Z", to: "2026-06-01T00:00:00Z" }
+  expectProblem(t, await call("GET", query({ domain: stranger.host })), 404, "not_found")
+  const range = { from: "2026-07-01T00:00:00Z", to: "2026-07-02T00:00:00Z" }
   t.equal((await read(range)).totals.visits, 0)
+  t.equal((await read({ ...range, city: "Shanghai" })).totals.visits, 0)
   t.equal((await stranger.call<Visits>("GET", query(range))).body.totals.visits, 1)
 })
 
@@ -263,6 +377,16 @@ t.test("a range or interval that makes no sense is refused", async (t) => {
     ],
     [{ interval: "minute" }, "/interval invalid_value"],
     [{ groupBy: "link" }, "/groupBy invalid_value"],
+    [{ platfrom: "qq" }, "/platfrom unknown_field"],
+    [{ platform: "WeChat" }, "/platform unknown_value"],
+    [{ country: "CN,-DE" }, "/country mixed_filter"],
+    [{ referrer: Array(101).fill("a").join(",") }, "/referrer too_many_values"],
+    [{ limit: "0" }, "/limit too_small"],
+    [{ compare: "next" }, "/compare invalid_value"],
+    [
+      { groupBy: "rule", limit: "100", from: "2026-01-01T00:00:00Z", to: "2026-06-01T00:00:00Z" },
+      "/limit too_many_values",
+    ],
     [{ timezone: "Mars/Base" }, "/timezone unknown_time_zone"],
     [{ timezone: "+08:00" }, "/timezone unknown_time_zone"],
     [{ from: "yesterday" }, "/from invalid_format"],
@@ -272,8 +396,50 @@ t.test("a range or interval that makes no sense is refused", async (t) => {
   for (const [params, expected] of cases) {
     t.same(faults(expectProblem(t, await call("GET", query(params)), 422, "invalid_input")), [expected])
   }
+  const wrong = { from: "x", interval: "minute", groupBy: "link", platform: "WeChat", timezone: "Mars/Base" }
+  const { errors = [] } = expectProblem(t, await call("GET", query(wrong)), 422, "invalid_input")
+  t.same(errors.map(({ pointer }) => pointer).sort(), [
+    "/from",
+    "/groupBy",
+    "/interval",
+    "/platform",
+    "/timezone",
+  ])
+  for (const [pointer, allowed] of [
+    ["/groupBy", /platform.*os.*device.*browser.*country.*region.*referrer.*decision.*city.*isp/],
+    ["/interval", /quarter.*hour.*day.*week.*month/],
+    ["/platform", /WeChat.*none of.*wechat.*qq/],
+  ] as const) {
+    t.match(errors.find((error) => error.pointer === pointer)?.detail, allowed, "what is allowed is told")
+  }
   for (const year of ["1970", "9999"]) {
     const range = { from: `${year}-01-01T00:00:00Z`, to: `${year}-01-03T00:00:00Z`, timezone: "UTC" }
     t.equal((await read(range)).data.length, 2, `the year ${year}`)
   }
+})
+
+t.test("what neither counts nor single visits answer is refused with all that is in the way", async (t) => {
+  const id = await scope(Array(51).fill("2026-06-01T00:00:00Z"))
+  const range = { link: id, timezone: "UTC", from: "2026-06-01T00:00:00Z", to: "2026-06-02T00:00:00Z" }
+  const mixed = { ...range, groupBy: "platform", country: "CN" }
+  const problem = expectProblem(t, await call("GET", query(mixed)), 422, "not_answerable")
+  t.same(faults(problem), [
+    "/country not_counted_together",
+    "/from too_many_visits",
+    "/groupBy not_counted_together",
+  ])
+  t.match(problem.errors?.[0]?.detail, /platform, os, device, browser; country, region; language/)
+  t.equal(
+    (await read({ ...range, groupBy: "platform", os: "android" })).totals.visits,
+    51,
+    "one group is counted",
+  )
+  const old = { ...mixed, from: "1990-06-01T00:00:00Z", interval: "month" }
+  const gone = expectProblem(t, await call("GET", query({ ...old, city: "x" })), 422, "not_answerable")
+  t.same(faults(gone), [
+    "/city not_counted_together",
+    "/country not_counted_together",
+    "/from too_many_visits",
+    "/groupBy not_counted_together",
+  ])
 })

@@ -13,7 +13,7 @@ const types: pg.CustomTypesConfig = {
 
 /** The server gives up a statement after this; a client that is not told so gives up the server soon after. */
 const STATEMENT_MAX_MS = 10_000
-const SILENCE_MAX_MS = 12_000
+const ANSWER_MAX_MS = 2_000
 
 /** A pool behind Kysely; snake_case in SQL, camelCase here. `onError` hears of idle connections that broke. */
 export function connectDb(url: string, poolMax: number, onError: (err: Error) => void): Db {
@@ -24,7 +24,7 @@ export function connectDb(url: string, poolMax: number, onError: (err: Error) =>
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: STATEMENT_MAX_MS,
-    query_timeout: SILENCE_MAX_MS,
+    query_timeout: STATEMENT_MAX_MS + ANSWER_MAX_MS,
     keepAlive: true,
   })
   pool.on("error", onError)
@@ -36,14 +36,18 @@ export function connectDb(url: string, poolMax: number, onError: (err: Error) =>
   })
 }
 
-/** One connection of its own, for session locks, LISTEN and COPY. */
-export async function connectClient(url: string, onError: (err: Error) => void): Promise<pg.Client> {
+/** One connection of its own, for session locks, LISTEN and COPY; `statementMaxMs` for those who work in the background. */
+export async function connectClient(
+  url: string,
+  onError: (err: Error) => void,
+  statementMaxMs = STATEMENT_MAX_MS,
+): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     types,
     connectionTimeoutMillis: 5_000,
-    statement_timeout: STATEMENT_MAX_MS,
-    query_timeout: SILENCE_MAX_MS,
+    statement_timeout: statementMaxMs,
+    query_timeout: statementMaxMs + ANSWER_MAX_MS,
     keepAlive: true,
   })
   client.on("error", onError)

@@ -4,11 +4,13 @@ import pg from "pg"
 import * as initial from "./migrations/001-initial.ts"
 import * as rules from "./migrations/002-rules.ts"
 import * as pages from "./migrations/003-rule-sets-pages-bans.ts"
+import * as clicks from "./migrations/004-clicks.ts"
 
 const MIGRATIONS: Record<string, Migration> = {
   "001-initial": initial,
   "002-rules": rules,
   "003-rule-sets-pages-bans": pages,
+  "004-clicks": clicks,
 }
 
 /** Brings the database to the newest schema. Safe to run at the same time from several places. Throws when a migration fails. */

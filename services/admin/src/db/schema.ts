@@ -1,5 +1,6 @@
 import type { Brand } from "@qiao/core/brand.ts"
-import type { LINK_STATUSES } from "@qiao/core/link.ts"
+import type { Outcome } from "@qiao/core/decide.ts"
+import type { CapWhenUnavailable, LINK_STATUSES } from "@qiao/core/link.ts"
 import type { Platform } from "@qiao/core/platform.ts"
 import type { RedirectStatus } from "@qiao/core/record.ts"
 import type { Rule } from "@qiao/core/rule.ts"
@@ -27,8 +28,16 @@ export type Database = {
   bans: BansTable
   reports: ReportsTable
   guideTokens: GuideTokensTable
+  visits: VisitsTable
   visitRollups: VisitRollupsTable
+  visitDays: VisitDaysTable
+  rollupState: RollupStateTable
+  visitorSalts: VisitorSaltsTable
+  visitorKeys: VisitorKeysTable
+  orphanVisits: OrphanVisitsTable
   edgeInstances: EdgeInstancesTable
+  erasures: ErasuresTable
+  deadLetters: DeadLettersTable
 }
 
 type WorkspacesTable = {
@@ -37,6 +46,8 @@ type WorkspacesTable = {
   timeZone: string
   brand: ColumnType<Brand | null, string | null | undefined, string | null>
   wechatSignatureUrl: Nullable<string>
+  /** From then on it is there for nobody, and goes bit by bit. */
+  deletedAt: Nullable<Date>
   version: Generated<number>
   createdAt: CreatedAt
   updatedAt: UpdatedAt
@@ -117,6 +128,7 @@ type LinksTable = {
   expiresAt: Date | null
   expiredUrl: string | null
   maxClicks: number | null
+  capWhenUnavailable: Generated<CapWhenUnavailable>
   enabled: boolean
   forwardQuery: boolean
   forwardPath: boolean
@@ -128,6 +140,8 @@ type LinksTable = {
   /** Rises with every change of the password. */
   passwordVersion: Generated<number>
   bannedAt: Date | null
+  /** Visits from before are stored nowhere. */
+  clicksErasedAt: Nullable<Date>
   version: Generated<number>
   createdAt: CreatedAt
   updatedAt: UpdatedAt
@@ -141,13 +155,15 @@ type LinkTotalsTable = {
   visits: Generated<number>
   automated: Generated<number>
   clicks: Generated<number>
+  synthetic: Generated<number>
 }
 
-/** One row for each key of Redis. `subjectId` is the link, domain or rule set, null once it is deleted. */
+/** One row for each key of Redis. `subjectId` is the link, domain or rule set, null once it is deleted; `buriedId` the one deleted last. */
 type PublicationsTable = {
   key: string
   kind: "link" | "domain" | "rule_set" | "bans"
   subjectId: string | null
+  buriedId: Nullable<string>
   revision: Generated<number>
   publishedRevision: Generated<number>
   changedAt: Generated<Date>
@@ -203,32 +219,98 @@ type ReportsTable = {
 /** Without `shownAt` a token is of no link's guide page: somebody made it up, or brought it to another link. */
 type GuideTokensTable = { linkId: string; token: string; shownAt: Date | null; returnedAt: Date | null }
 
-type VisitRollupsTable = {
-  scopeId: string
-  dimension: string
-  bucket: Date
-  value: string
+/** One visit. `workspaceId` is null for a link that Postgres does not know; `visitor` is a hash that is new every day. */
+type VisitsTable = {
+  /** No order: several ingests take from one sequence. */
+  id: Generated<number>
+  at: Date
+  linkId: string
+  workspaceId: string | null
+  outcome: Outcome
   automated: boolean
+  synthetic: boolean
+  platform: string
+  os: string
+  device: string
+  browser: string
+  language: string
+  referrer: string
+  rule: string
+  variant: string
+  country: string
+  region: string
+  city: string
+  isp: string
+  visitor: string | null
+}
+
+/** `rollups.ts` says what families and values are. */
+type VisitRollupsTable = RollupColumns & { bucket: Date }
+/** `day` is a day of the workspace's time zone, as `2026-11-22`. */
+type VisitDaysTable = RollupColumns & { day: string }
+type RollupColumns = {
+  scopeId: string
+  family: string
+  value: string
   visits: number
+  automated: number
   clicks: number
+}
+
+/** One row. */
+type RollupStateTable = { daysUntil: Date; quartersSince: Date }
+
+type VisitorSaltsTable = { workspaceId: string; day: string; salt: Buffer }
+type VisitorKeysTable = { day: string; key: string }
+
+type OrphanVisitsTable = {
+  workspaceId: string
+  day: string
+  host: string
+  path: string
+  visits: number
+  lastAt: Date
 }
 
 type EdgeInstancesTable = {
   instance: string
+  /** Visits, as the instance's newest batch tells of them. */
   accepted: number
   spilled: number
   dropped: number
+  /** Visits, as they came. */
   stored: number
-  duplicateBatches: number
   expired: number
   deadLettered: number
+  batches: number
+  duplicateBatches: number
+  deliveredBatches: number
+  lastSequence: number
+  /** Null while it runs, and for one that vanished. */
+  stoppedAt: Date | null
   firstAt: GeneratedAlways<Date>
   lastAt: Date
+}
+
+/** A batch that `deadLettered` of its instance counts; `sealedAt` is the time by which it is known. */
+type DeadLettersTable = { instance: string; sequence: number; sealedAt: Date; visits: number }
+
+/** `subjectId` is the link whose clicks go, the tag whose counts go, or the workspace that goes with all it has. */
+type ErasuresTable = {
+  id: string
+  kind: "link" | "tag" | "workspace"
+  subjectId: string
+  workspaceId: string
+  /** The id of a key. */
+  requestedBy: string
+  requestedAt: ColumnType<Date, never, never>
+  finishedAt: ColumnType<Date | null, never, never>
 }
 
 export type LinkStatus = (typeof LINK_STATUSES)[number]
 export type Domain = Selectable<DomainsTable>
 export type Workspace = Selectable<WorkspacesTable>
+export type Erasure = Selectable<ErasuresTable>
 export type ApiKey = Selectable<ApiKeysTable>
 export type Tag = Selectable<TagsTable>
 export type RuleSet = Selectable<RuleSetsTable>

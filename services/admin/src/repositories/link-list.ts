@@ -3,7 +3,7 @@ import { sql } from "kysely"
 import type { Db } from "../db/connect.ts"
 import type { LinkStatus } from "../db/schema.ts"
 import { type LinkRow, selectLinks, statusOf } from "./links.ts"
-import { decodeCursor, isNull, type Page, type PageRequest, pageOf } from "./page.ts"
+import { decodeCursor, isNull, isTime, type Page, type PageRequest, pageOf } from "./page.ts"
 
 export const LINK_SORTS = ["-createdAt", "createdAt", "-updatedAt", "updatedAt", "-clicks", "clicks"] as const
 export type LinkSort = (typeof LINK_SORTS)[number]
@@ -94,11 +94,4 @@ function filtered(db: Db, workspaceId: string, filter: LinkFilter) {
     )
   }
   return query
-}
-
-/** A time in the one form that cursors have it. */
-function isTime(value: unknown): boolean {
-  if (typeof value !== "string" || !/^[1-9]/.test(value)) return false
-  const date = new Date(value)
-  return !Number.isNaN(date.getTime()) && date.toISOString() === value
 }

@@ -210,10 +210,22 @@ export async function deleteLink(trx: Trx, row: LinkRow): Promise<Publication> {
   return buryKey(trx, keyOf(row))
 }
 
+/** Those of the links that have `maxClicks`, and are not deleted. */
+export async function cappedLinks(db: Db, ids: string[]): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom("links")
+    .select("id")
+    .where("id", "in", ids)
+    .where("maxClicks", "is not", null)
+    .where("deletedAt", "is", null)
+    .execute()
+  return new Set(rows.map(({ id }) => id))
+}
+
 export function settingsOf(row: LinkRow): LinkSettings {
   const { url, title, externalId, tags, redirectStatus, startsAt, expiresAt, expiredUrl, maxClicks } = row
   const { enabled, forwardQuery, forwardPath, guidePlatforms, allowPlatforms } = row
-  const { rules, ruleSetId } = row
+  const { capWhenUnavailable, rules, ruleSetId } = row
   return {
     url,
     title,
@@ -224,6 +236,7 @@ export function settingsOf(row: LinkRow): LinkSettings {
     expiresAt,
     expiredUrl,
     maxClicks,
+    capWhenUnavailable,
     enabled,
     forwardQuery,
     forwardPath,

@@ -34,21 +34,35 @@ export function pageOf<T>(rows: T[], limit: number, cursorOf: (row: T) => Cursor
   return { data, nextCursor: hasMore ? encodeCursor(cursorOf(last)) : null }
 }
 
-function encodeCursor({ sort, value, id }: Cursor): string {
+export function encodeCursor({ sort, value, id }: Cursor): string {
   return Buffer.from(JSON.stringify([sort, value, id])).toString("base64url")
 }
 
 export const isNull = (value: unknown): boolean => value === null
 
-/** Throws a 422 problem for anything but a cursor of a list in this order. `isValue` knows the values this sort has. */
-export function decodeCursor(cursor: string, sort: string, isValue: (value: unknown) => boolean): Cursor {
+/** A time in the one form that cursors have it. */
+export function isTime(value: unknown): boolean {
+  if (typeof value !== "string" || !/^[1-9]/.test(value)) return false
+  const date = new Date(value)
+  return !Number.isNaN(date.getTime()) && date.toISOString() === value
+}
+
+/** Throws a 422 problem for anything but a cursor of a list in this order. `isValue` and `isId` know the values and ids it has. */
+export function decodeCursor(
+  cursor: string,
+  sort: string,
+  isValue: (value: unknown) => boolean,
+  isId = isEntityId,
+): Cursor {
   const parsed = parse(cursor)
-  if (parsed === null || parsed.sort !== sort || !isValue(parsed.value)) {
+  if (parsed === null || parsed.sort !== sort || !isValue(parsed.value) || !isId(parsed.id)) {
     const detail = "must be a nextCursor of a list with the same sort"
     throw invalidField("/cursor", "invalid_cursor", detail, "query")
   }
   return parsed
 }
+
+const isEntityId = (id: string): boolean => /^[a-z]+_[0-9a-z]{26}$/.test(id)
 
 function parse(cursor: string): Cursor | null {
   let parsed: unknown
@@ -59,7 +73,7 @@ function parse(cursor: string): Cursor | null {
   }
   if (!Array.isArray(parsed) || parsed.length !== 3) return null
   const [sort, value, id] = parsed as unknown[]
-  if (typeof sort !== "string" || typeof id !== "string" || !/^[a-z]+_[0-9a-z]{26}$/.test(id)) return null
+  if (typeof sort !== "string" || typeof id !== "string") return null
   if (value !== null && typeof value !== "string" && !Number.isSafeInteger(value)) return null
   return { sort, value: value as string | number | null, id }
 }

@@ -1,46 +1,95 @@
 import type pg from "pg"
+import { DAY_MS, dayOf, daysAfter } from "../days.ts"
+import { inTransaction } from "./transaction.ts"
 
 /** One at a time over all ingests. */
 const PARTITIONS_LOCK = 7_103
-const DAY_MS = 86_400_000
-const DAYS_AHEAD = 3
+/** Who waits for a table, to make or drop a partition, has everybody else wait behind. */
+const LOCK_TIMEOUT_MS = 1_000
+/** What those who store need in any case. */
+const DAYS_AHEAD_MIN = 1
 
 /**
- * Makes the day partitions of raw visits and batch ids, from what the horizon still lets in to some days ahead, and drops those of batch
- * ids that the horizon has left behind.
+ * A visit may be an hour older than its batch, by which the horizon goes. Another hour is for clocks that differ and transactions under
+ * way.
  */
+const LATE_MS = 2 * 3_600_000
+
+/** Tables with a partition for each day of UTC; `options` of those whose rows are changed in place, which needs room. */
+const TABLES = {
+  click_batches: { midnight: " 00:00Z", options: "" },
+  visits: { midnight: " 00:00Z", options: "" },
+  visitor_keys: { midnight: "", options: "" },
+  visit_rollups: { midnight: " 00:00Z", options: "with (fillfactor = 70)" },
+} as const
+
+export type PartitionedTable = keyof typeof TABLES
+
+/** Nothing can arrive any more that is from before this time. */
+export const closedUntil = (nowMs: number, horizonMs: number): number => nowMs - horizonMs - LATE_MS
+
+/** The first day that anything can arrive for, wherever on earth that day is. */
+export const firstOpenDay = (nowMs: number, horizonMs: number): string =>
+  dayOf(closedUntil(nowMs, horizonMs) - DAY_MS)
+
+/** Makes the partitions that are missing, from the first open day to some days ahead. */
 export async function ensurePartitions(
   client: pg.ClientBase,
   nowMs: number,
   horizonMs: number,
+  daysAhead = DAYS_AHEAD_MIN,
 ): Promise<void> {
-  // One more for the time between a visit and its batch, and for the clock to run on.
-  const daysBehind = Math.ceil(horizonMs / DAY_MS) + 1
-  await client.query("begin")
-  try {
-    await client.query("select pg_advisory_xact_lock($1)", [PARTITIONS_LOCK])
-    for (let offset = -daysBehind; offset <= DAYS_AHEAD; offset++) {
-      const from = day(nowMs + offset * DAY_MS)
-      const to = day(nowMs + (offset + 1) * DAY_MS)
-      // In the order in which ingests lock them.
-      for (const table of ["click_batches", "visits"]) {
-        const name = `${table}_${from.replaceAll("-", "")}`
-        await client.query(
-          `create table if not exists ${name} partition of ${table} for values from ('${from} 00:00Z') to ('${to} 00:00Z')`,
-        )
-      }
-    }
-    const kept = `click_batches_${day(nowMs - (daysBehind + 1) * DAY_MS).replaceAll("-", "")}`
-    const { rows } = await client.query<{ name: string }>(
-      "select relname as name from pg_class where relkind = 'r' and relname ~ '^click_batches_[0-9]{8}$' and relname < $1",
-      [kept],
-    )
-    for (const { name } of rows) await client.query(`drop table ${name}`)
-    await client.query("commit")
-  } catch (err) {
-    await client.query("rollback").catch(() => {})
-    throw err
+  const days: string[] = []
+  const last = dayOf(nowMs + daysAhead * DAY_MS)
+  for (let day = firstOpenDay(nowMs, horizonMs); day <= last; day = daysAfter(day, 1)) days.push(day)
+  for (const table of Object.keys(TABLES) as PartitionedTable[]) {
+    const known = new Set(await partitionDays(client, table))
+    const missing = days.filter((day) => !known.has(day))
+    // A transaction a table, or it could wait in a circle with those who read several.
+    if (missing.length > 0) await changeTable(client, () => makePartitions(client, table, missing))
   }
 }
 
-const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+async function makePartitions(client: pg.ClientBase, table: PartitionedTable, days: string[]): Promise<void> {
+  const { midnight, options } = TABLES[table]
+  for (const day of days) {
+    await client.query(
+      `create table if not exists ${partitionOf(table, day)} partition of ${table}
+       for values from ('${day}${midnight}') to ('${daysAfter(day, 1)}${midnight}') ${options}`,
+    )
+  }
+}
+
+/** The days that a table has partitions of, in order. */
+export async function partitionDays(client: pg.ClientBase, table: PartitionedTable): Promise<string[]> {
+  const { rows } = await client.query<{ day: string }>(
+    `select regexp_replace(relname, '^.*_(....)(..)(..)$', '\\1-\\2-\\3') as day
+     from pg_inherits join pg_class on oid = inhrelid
+     where inhparent = $1::regclass and relname ~ '_[0-9]{8}$' order by 1`,
+    [table],
+  )
+  return rows.map(({ day }) => day)
+}
+
+/** Drops a table's partitions of days before this one. */
+export async function dropPartitions(
+  client: pg.ClientBase,
+  table: PartitionedTable,
+  firstKept: string,
+): Promise<void> {
+  for (const day of await partitionDays(client, table)) {
+    if (day >= firstKept) return
+    await changeTable(client, () => client.query(`drop table if exists ${partitionOf(table, day)}`))
+  }
+}
+
+/** Gives up, to be tried again, when the table is in use for long. */
+async function changeTable(client: pg.ClientBase, change: () => Promise<unknown>): Promise<void> {
+  await inTransaction(client, async () => {
+    await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`)
+    await client.query("select pg_advisory_xact_lock($1)", [PARTITIONS_LOCK])
+    await change()
+  })
+}
+
+const partitionOf = (table: PartitionedTable, day: string): string => `${table}_${day.replaceAll("-", "")}`

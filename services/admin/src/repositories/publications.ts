@@ -1,5 +1,5 @@
 import { BANS_KEY } from "@qiao/core/keys.ts"
-import { sql } from "kysely"
+import { type RawBuilder, sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
 
 /** What a writer's commit asks to be published. */
@@ -50,12 +50,14 @@ export async function touchKey(trx: Trx, key: string): Promise<Publication> {
   return raiseRevision(trx, key, {})
 }
 
-/** Says that the subject of `key` is gone: a tombstone is published. */
+/** Says that the subject of `key` is gone: a tombstone is published, and the counter of a link with `maxClicks` goes. */
 export async function buryKey(trx: Trx, key: string): Promise<Publication> {
-  return raiseRevision(trx, key, { subjectId: null })
+  return raiseRevision(trx, key, { subjectId: null, buriedId: sql`subject_id` })
 }
 
-async function raiseRevision(trx: Trx, key: string, change: { subjectId?: null }): Promise<Publication> {
+type Burial = { subjectId?: null; buriedId?: RawBuilder<string> }
+
+async function raiseRevision(trx: Trx, key: string, change: Burial): Promise<Publication> {
   const { revision } = await trx
     .updateTable("publications")
     .set({ ...change, revision: sql`revision + 1`, changedAt: sql`now()` })
@@ -128,6 +130,10 @@ export async function republishRecent(db: Db, since: Date | null, seconds: numbe
 
 export async function republish(db: Db, keys: string[]): Promise<void> {
   await sql`update publications set published_revision = 0 where key = any(${keys}::text[])`.execute(db)
+}
+
+export async function republishSubjects(db: Db, ids: string[]): Promise<void> {
+  await sql`update publications set published_revision = 0 where subject_id = any(${ids}::text[])`.execute(db)
 }
 
 export async function knownKeys(db: Db, keys: string[]): Promise<Set<string>> {

@@ -4,6 +4,7 @@ import { encodeLink } from "@qiao/core/record.ts"
 import { encodeRuleSet } from "@qiao/core/rule-set-record.ts"
 import type { RecordVersion } from "@qiao/core/versioned.ts"
 import { sql } from "kysely"
+import type { CountedClicks } from "../cap-counters.ts"
 import type { Db } from "../db/connect.ts"
 import type { Ban } from "../db/schema.ts"
 import {
@@ -15,8 +16,15 @@ import {
 } from "../records.ts"
 import type { Publication } from "./publications.ts"
 
-/** A claimed or streamed row with the value Redis must hold. */
-export type PublishableRecord = Publication & { value: string }
+/**
+ * A claimed or streamed row with the value Redis must hold. `counted` is of a link with `maxClicks`; `uncounted` are links that have, or
+ * had, this key and no `maxClicks`.
+ */
+export type PublishableRecord = Publication & {
+  value: string
+  counted: CountedClicks | null
+  uncounted: string[]
+}
 
 /**
  * What Redis must hold for `keys`. A statement of its own: a `FOR UPDATE` that meets a row changed meanwhile returns the new revision
@@ -49,11 +57,13 @@ const publishable = (db: Db) =>
   db
     .selectFrom("publications as p")
     .leftJoin("links as l", (join) => join.onRef("l.id", "=", "p.subjectId").on("p.kind", "=", "link"))
+    .leftJoin("linkTotals as t", "t.linkId", "l.id")
     .leftJoin("domains as d", (join) => join.onRef("d.id", "=", "p.subjectId").on("p.kind", "=", "domain"))
     .leftJoin("workspaces as w", "w.id", "d.workspaceId")
     .leftJoin("ruleSets as r", (join) => join.onRef("r.id", "=", "p.subjectId").on("p.kind", "=", "rule_set"))
-    .select(["p.key", "p.kind", "p.revision"])
-    .select(["l.id", "l.url", "l.redirectStatus", "l.startsAt", "l.expiresAt", "l.expiredUrl", "l.maxClicks"])
+    .select(["p.key", "p.kind", "p.revision", "p.subjectId", "p.buriedId"])
+    .select(["l.id", "l.url", "l.redirectStatus", "l.startsAt", "l.expiresAt", "l.expiredUrl"])
+    .select(["l.maxClicks", "l.capWhenUnavailable", "l.clicksErasedAt", "t.clicks"])
     .select(["l.enabled", "l.forwardQuery", "l.forwardPath", "l.guidePlatforms", "l.allowPlatforms"])
     .select(["l.bannedAt", "l.rules", "l.ruleSetId", "l.passwordHash", "l.passwordVersion"])
     .select(["d.host", "d.workspaceId", "d.caseSensitive", "d.rootUrl", "d.notFoundUrl", "d.files"])
@@ -72,7 +82,18 @@ type PublishableRow = Awaited<ReturnType<ReturnType<typeof publishable>["execute
 
 function toRecord(row: PublishableRow, epoch: number): PublishableRecord {
   const { key, revision } = row
-  return { key, revision, value: encode(row, { epoch, revision }) }
+  const value = encode(row, { epoch, revision })
+  const counted = row.id === null || row.maxClicks === null ? null : countedOf(row, row.id)
+  return { key, revision, value, counted, uncounted: uncountedOf(row, counted) }
+}
+
+function countedOf({ clicks, clicksErasedAt }: PublishableRow, linkId: string): CountedClicks {
+  return { linkId, used: clicks ?? 0, since: clicksErasedAt?.getTime() ?? 0 }
+}
+
+function uncountedOf({ kind, subjectId, buriedId }: PublishableRow, counted: CountedClicks | null): string[] {
+  if (kind !== "link") return []
+  return [subjectId, buriedId].filter((id) => id !== null).filter((id) => id !== counted?.linkId)
 }
 
 /** The columns of a left join are null together; a subject without its row was deleted. */

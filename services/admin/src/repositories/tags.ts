@@ -3,6 +3,7 @@ import type { Db, Trx } from "../db/connect.ts"
 import type { Tag } from "../db/schema.ts"
 import { newId } from "../ids.ts"
 import { notFound } from "../problem.ts"
+import { requestErasure } from "./erasures.ts"
 import { type Page, type PageRequest, paged } from "./page.ts"
 
 const TAGS_LOCK = 7_104
@@ -39,8 +40,10 @@ export async function renameTag(trx: Trx, tag: Tag, name: string): Promise<Tag> 
     .executeTakeFirstOrThrow()
 }
 
-export async function deleteTag(trx: Trx, tag: Tag): Promise<void> {
-  await trx.deleteFrom("tags").where("id", "=", tag.id).execute()
+/** Deletes a tag that the caller locked; what was counted by it goes in the background. */
+export async function deleteTag(trx: Trx, { id, workspaceId }: Tag, requestedBy: string): Promise<void> {
+  await trx.deleteFrom("tags").where("id", "=", id).execute()
+  await requestErasure(trx, { kind: "tag", subjectId: id, workspaceId, requestedBy })
 }
 
 /** Gives a link exactly these tags; names that are new to the workspace become tags of it. */

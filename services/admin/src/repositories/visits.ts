@@ -1,54 +1,74 @@
-import { pipeline } from "node:stream/promises"
-import type { ClickBatch, RecordedVisit } from "@qiao/core/click.ts"
+import type { ClickBatch } from "@qiao/core/click.ts"
+import type { DetailedPlaceOf } from "@qiao/core/detailed-place.ts"
 import type pg from "pg"
-import { from as copyFrom } from "pg-copy-streams"
-import { countVisits, type InstanceCounts, type LinkCounts, type RollupCounts } from "../counting.ts"
+import { countVisits } from "../counting.ts"
+import { guideTokensOf } from "../guide-tokens.ts"
+import { countInstances } from "../instance-counting.ts"
+import type { Turns } from "../turns.ts"
+import { type Quarter, rowsOf, type TimedVisit, timeVisits, type VisitRow } from "../visit-rows.ts"
+import { type Clock, claimBatches, isExpired, refusedAmong } from "./click-batches.ts"
+import { copyVisits } from "./copy-visits.ts"
+import { isErasing } from "./erasures.ts"
 import { addGuideTokens } from "./guide-tokens.ts"
+import { addInstances } from "./instance-counts.ts"
+import { linkFacts } from "./link-facts.ts"
+import { addTotals } from "./link-totals.ts"
+import { addOrphans } from "./orphans.ts"
+import { addDays, addQuarters } from "./rollups.ts"
+import { visitorSalts, type WorkspaceDay } from "./visitor-salts.ts"
+import { countVisitors } from "./visitors.ts"
 
-const DAY_MS = 86_400_000
+export type StoreOptions = Clock & {
+  placeOf: DetailedPlaceOf
+  /** Those of all who ingest in this process, since most of them count in the same rows: who waits here blocks nobody. */
+  turns: Turns
+}
+
+export type Stored = {
+  /** Those of links whose clicks were erased since are stored, and kept nowhere. */
+  visits: number
+  duplicateBatches: number
+  expiredVisits: number
+  /** Copies of batches that are dead-lettered. */
+  refused: ReadonlySet<ClickBatch>
+  rows: VisitRow[]
+}
 
 /**
- * Ids of batches that come after the horizon, or from a clock that is days ahead, have one time for all of them, which lies in the
- * default partition: copies meet there whenever they come.
- */
-const PAST_MS = 0
-const FUTURE_MS = Date.UTC(9999, 0)
-
-export type StoreOptions = { nowMs: number; horizonMs: number }
-
-export type Stored = { visits: number; duplicateBatches: number; expiredVisits: number }
-
-/**
- * Stores batches and all that is counted from them in one transaction: each batch once, however often it is delivered. Rows are
- * written in key order, so that two ingests never wait for each other in a circle. Throws what Postgres throws, with nothing stored.
+ * Stores batches and all that is counted from them in one transaction: each batch once, however often it is delivered. Every table is
+ * written in key order, and tables in the order below, so that two ingests never wait for each other in a circle; what all of them
+ * change comes last, in turns. Throws what Postgres throws, with nothing stored.
  */
 export async function storeBatches(
   client: pg.ClientBase,
   batches: ClickBatch[],
-  { nowMs, horizonMs }: StoreOptions,
+  options: StoreOptions,
 ): Promise<Stored> {
-  const isExpired = ({ sealedAtMs }: ClickBatch) => sealedAtMs < nowMs - horizonMs
-  const idTimeOf = (batch: ClickBatch) => {
-    if (isExpired(batch)) return PAST_MS
-    return batch.sealedAtMs > nowMs + DAY_MS ? FUTURE_MS : batch.sealedAtMs
-  }
+  const { nowMs } = options
+  const prepared = await prepareRows(client, batches, options)
   await client.query("begin")
   try {
-    const unknown = await claimBatches(client, batches, idTimeOf)
-    const fresh = unknown.filter((batch) => !isExpired(batch))
-    const expired = unknown.filter(isExpired)
-    const workspaces = await workspacesOf(client, fresh)
-    const counts = countVisits({ delivered: batches, fresh, expired, workspaces, nowMs })
-    await copyVisits(client, counts.rows)
-    await addInstances(client, counts.instances)
-    await addTotals(client, counts.links)
-    await addRollups(client, counts.rollups)
-    await addGuideTokens(client, counts.guideTokens)
-    await client.query("commit")
+    const unknown = await claimBatches(client, batches, options)
+    const duplicates = batches.filter((batch) => !unknown.includes(batch))
+    const fresh = unknown.filter((batch) => !isExpired(batch, options))
+    const expired = unknown.filter((batch) => isExpired(batch, options))
+    // What was prepared may know nothing of an erasure, which waits for transactions, and for nothing before them.
+    const current = (await isErasing(client)) ? await prepareRows(client, fresh, options) : prepared
+    const rows = fresh.flatMap((batch) => current.get(batch) ?? [])
+    await copyVisits(client, rows)
+    const refused = await refusedAmong(client, duplicates, options)
+    await options.turns(async () => {
+      await addInstances(client, countInstances(batches, fresh, expired, nowMs))
+      await addOrphans(client, fresh, nowMs)
+      await addCounts(client, rows)
+      await client.query("commit")
+    })
     return {
-      visits: counts.rows.length,
-      duplicateBatches: batches.length - unknown.length,
-      expiredVisits: expired.reduce((sum, batch) => sum + batch.visits.length, 0),
+      visits: visitsIn(fresh),
+      duplicateBatches: duplicates.length,
+      expiredVisits: visitsIn(expired),
+      refused,
+      rows,
     }
   } catch (err) {
     await client.query("rollback").catch(() => {})
@@ -56,145 +76,40 @@ export async function storeBatches(
   }
 }
 
-/** Counts the visits of a batch that can never be stored. */
-export async function countDeadLettered(client: pg.ClientBase, batch: ClickBatch): Promise<void> {
-  await client.query(
-    `insert into edge_instances (instance, accepted, spilled, dropped, dead_lettered, last_at)
-     values ($1, $2, $3, $4, $5, now())
-     on conflict (instance) do update set dead_lettered = edge_instances.dead_lettered + excluded.dead_lettered`,
-    [
-      batch.instance,
-      batch.counters.accepted,
-      batch.counters.spilled,
-      batch.counters.dropped,
-      batch.visits.length,
-    ],
-  )
-}
-
-/** The batches whose ids were not known yet. */
-async function claimBatches(
+/** Before the transaction, as who makes a day's salt first must keep nobody waiting. */
+async function prepareRows(
   client: pg.ClientBase,
   batches: ClickBatch[],
-  idTimeOf: (batch: ClickBatch) => number,
-): Promise<ClickBatch[]> {
-  const ids = batches
-    .map((batch) => ({ batch, timeMs: idTimeOf(batch), instance: batch.instance, sequence: batch.sequence }))
-    .sort((a, b) => a.timeMs - b.timeMs || compare(a.instance, b.instance) || a.sequence - b.sequence)
-  const { rows } = await client.query<{ sealed_at: Date; instance: string; sequence: number }>(
-    `insert into click_batches (sealed_at, instance, sequence)
-     select * from unnest($1::timestamptz[], $2::text[], $3::bigint[])
-     on conflict do nothing returning sealed_at, instance, sequence`,
-    [ids.map((id) => new Date(id.timeMs)), ids.map((id) => id.instance), ids.map((id) => id.sequence)],
-  )
-  const nameOf = (timeMs: number, instance: string, sequence: number) => `${timeMs}/${sequence}/${instance}`
-  const claimed = new Set(rows.map((row) => nameOf(row.sealed_at.getTime(), row.instance, row.sequence)))
-  // Taken out once met, as two copies of a batch may have come in one read.
-  return ids
-    .filter(({ timeMs, instance, sequence }) => claimed.delete(nameOf(timeMs, instance, sequence)))
-    .map(({ batch }) => batch)
+  options: StoreOptions,
+): Promise<Map<ClickBatch, VisitRow[]>> {
+  const inTime = batches.filter((batch) => !isExpired(batch, options))
+  const linkIds = new Set<string>()
+  for (const { visits } of inTime) for (const { linkId } of visits) linkIds.add(linkId)
+  if (linkIds.size === 0) return new Map()
+  const timed = timeVisits(inTime, await linkFacts(client, linkIds), options.nowMs)
+  const saltOf = await visitorSalts(client, workspaceDays(timed.values()))
+  return new Map([...timed].map(([batch, visits]) => [batch, rowsOf(visits, options.placeOf, saltOf)]))
 }
 
-async function workspacesOf(client: pg.ClientBase, batches: ClickBatch[]): Promise<Map<string, string>> {
-  const linkIds = new Set(batches.flatMap((batch) => batch.visits.map((visit) => visit.linkId)))
-  const { rows } = await client.query<{ id: string; workspace_id: string }>(
-    "select id, workspace_id from links where id = any($1)",
-    [[...linkIds]],
-  )
-  return new Map(rows.map((row) => [row.id, row.workspace_id]))
+function workspaceDays(batches: Iterable<TimedVisit[]>): WorkspaceDay[] {
+  const quarters = new Set<Quarter>()
+  for (const visits of batches) for (const { quarter } of visits) quarters.add(quarter)
+  const days = new Map<string, WorkspaceDay>()
+  for (const { link, day } of quarters) {
+    if (link !== undefined) days.set(`${link.workspaceId} ${day}`, { workspaceId: link.workspaceId, day })
+  }
+  return [...days.values()]
 }
 
-export type VisitRow = { visit: RecordedVisit; atMs: number; workspaceId: string | null }
-
-async function copyVisits(client: pg.ClientBase, rows: VisitRow[]): Promise<void> {
+async function addCounts(client: pg.ClientBase, rows: VisitRow[]): Promise<void> {
   if (rows.length === 0) return
-  const copy = client.query(
-    copyFrom(
-      `copy visits (at, link_id, workspace_id, outcome, automated, platform, os, device, browser, language, referrer,
-         rule, variant)
-       from stdin`,
-    ),
-  )
-  await pipeline([rows.map(copyLine).join("")], copy)
+  const { links, quarters, days } = countVisits(rows)
+  await countVisitors(client, rows, days)
+  await addGuideTokens(client, guideTokensOf(rows), days)
+  await addTotals(client, links)
+  await addDays(client, days)
+  await addQuarters(client, quarters)
 }
 
-function copyLine({ visit, atMs, workspaceId }: VisitRow): string {
-  const { linkId, outcome, automated, visitor, language, referrer, rule, variant } = visit
-  const fields = [
-    ...[new Date(atMs).toISOString(), copyText(linkId), workspaceId === null ? "\\N" : workspaceId],
-    ...[outcome, automated ? "t" : "f", visitor.platform, visitor.os, visitor.device, visitor.browser].map(
-      copyText,
-    ),
-    ...[language, referrer, rule, variant].map(copyText),
-  ]
-  return `${fields.join("\t")}\n`
-}
-
-/** Escapes what COPY's text format gives a meaning to. */
-function copyText(value: string): string {
-  return value.replace(/[\\\t\n\r]/g, (char) => COPY_ESCAPES[char] ?? char)
-}
-
-const COPY_ESCAPES: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" }
-
-async function addTotals(client: pg.ClientBase, links: LinkCounts[]): Promise<void> {
-  await client.query(
-    `insert into link_totals as t (link_id, visits, automated, clicks)
-     select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
-     on conflict (link_id) do update set
-       visits = t.visits + excluded.visits, automated = t.automated + excluded.automated, clicks = t.clicks + excluded.clicks`,
-    [
-      links.map((link) => link.linkId),
-      links.map((link) => link.visits),
-      links.map((link) => link.automated),
-      links.map((link) => link.clicks),
-    ],
-  )
-}
-
-async function addRollups(client: pg.ClientBase, rollups: RollupCounts[]): Promise<void> {
-  await client.query(
-    `insert into visit_rollups as r (scope_id, dimension, bucket, value, automated, visits, clicks)
-     select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bool[], $6::bigint[], $7::bigint[])
-     on conflict (scope_id, dimension, bucket, value, automated) do update set
-       visits = r.visits + excluded.visits, clicks = r.clicks + excluded.clicks`,
-    [
-      rollups.map((rollup) => rollup.scopeId),
-      rollups.map((rollup) => rollup.dimension),
-      rollups.map((rollup) => new Date(rollup.bucketMs)),
-      rollups.map((rollup) => rollup.value),
-      rollups.map((rollup) => rollup.automated),
-      rollups.map((rollup) => rollup.visits),
-      rollups.map((rollup) => rollup.clicks),
-    ],
-  )
-}
-
-/** An instance's own counters only grow, so the greatest seen is the newest, in whatever order batches come. */
-async function addInstances(client: pg.ClientBase, instances: InstanceCounts[]): Promise<void> {
-  await client.query(
-    `insert into edge_instances as e
-       (instance, accepted, spilled, dropped, last_at, stored, duplicate_batches, expired)
-     select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[],
-       $6::bigint[], $7::bigint[], $8::bigint[])
-     on conflict (instance) do update set
-       accepted = greatest(e.accepted, excluded.accepted), spilled = greatest(e.spilled, excluded.spilled),
-       dropped = greatest(e.dropped, excluded.dropped), last_at = greatest(e.last_at, excluded.last_at),
-       stored = e.stored + excluded.stored, expired = e.expired + excluded.expired,
-       duplicate_batches = e.duplicate_batches + excluded.duplicate_batches`,
-    [
-      instances.map((instance) => instance.instance),
-      instances.map((instance) => instance.accepted),
-      instances.map((instance) => instance.spilled),
-      instances.map((instance) => instance.dropped),
-      instances.map((instance) => new Date(instance.lastAtMs)),
-      instances.map((instance) => instance.stored),
-      instances.map((instance) => instance.duplicateBatches),
-      instances.map((instance) => instance.expired),
-    ],
-  )
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
+const visitsIn = (batches: ClickBatch[]): number =>
+  batches.reduce((sum, { visits }) => sum + visits.length, 0)

@@ -64,7 +64,9 @@ const explanationSchema = z
       outcome: z
         .string()
         .nullable()
-        .describe("null when domain or address are refused, and nothing is recorded"),
+        .describe(
+          "null where nothing is recorded: domain or address are refused, or nobody knows what is left of maxClicks",
+        ),
       page: z.string().nullable(),
       rule: z.number().nullable(),
       ruleName: z.string().nullable().describe("What statistics call it"),
@@ -152,7 +154,7 @@ export const explainRoutes: FastifyPluginAsyncZod = async (app) => {
     link: PublishedLink,
     domain: Domain,
     sharedRules: Rule[] | null,
-    usedClicks: () => Promise<number>,
+    usedClicks: () => Promise<number | null>,
     { at = new Date(), ...visit }: VisitInput,
   ) {
     const around = {

@@ -8,6 +8,9 @@ export const pageQuery = z.strictObject({
   cursor: z.string().max(1_000).optional(),
 })
 
+/** True or false, as a query has it. */
+export const flag = z.enum(["true", "false"]).transform((value) => value === "true")
+
 export const idParams = z.object({ id: text(1_600) })
 
 export const pageOfSchema = <T extends z.ZodType>(item: T) =>

@@ -67,7 +67,7 @@ export const tagRoutes: FastifyPluginAsyncZod = async (app) => {
     config: { scope: "links:write" },
     schema: {
       summary: "Delete a tag",
-      description: "Its links stay and lose the tag.",
+      description: "Its links stay and lose the tag. What was counted by the tag goes with it.",
       params: idParams,
       response: { ...noContent, ...failures },
     },
@@ -75,7 +75,7 @@ export const tagRoutes: FastifyPluginAsyncZod = async (app) => {
       write(req, reply, async (trx) => {
         const tag = await tags.lockTag(trx, req.caller.workspaceId, req.params.id)
         checkIfMatch(req, tag.version)
-        await tags.deleteTag(trx, tag)
+        await tags.deleteTag(trx, tag, req.caller.keyId)
         return { status: 204, body: null }
       }),
   })

@@ -5,10 +5,11 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
 import type { Trx } from "../db/connect.ts"
 import type { Workspace } from "../db/schema.ts"
-import { notFound } from "../problem.ts"
+import { notFound, Problem } from "../problem.ts"
 import * as workspaces from "../repositories/workspaces.ts"
 import { checkUrls } from "../safe-urls.ts"
 import { checkIfMatch, etag, type Written, write } from "../write.ts"
+import { accepted, erasureSchema } from "./erasures.ts"
 import { failures, idParams, pageOfSchema, pageQuery } from "./schemas.ts"
 
 const httpsUrl = targetUrl.refine((url) => url.startsWith("https:"), {
@@ -101,6 +102,31 @@ export const workspaceRoutes: FastifyPluginAsyncZod = async (app) => {
         return { ...answer(200, workspace), publications }
       }),
   })
+
+  app.delete("/workspaces/:id", {
+    config: { scope: "operator" },
+    schema: {
+      summary: "Delete a workspace",
+      description:
+        "Its keys end at once; links, tags, domains, rule sets, reports, visits and counts go in the background. Codes of its links answer 410 for good. Bans by the operator stay.",
+      params: idParams,
+      querystring: z.strictObject({
+        everything: z.stringbool().default(false).describe("Also while it has domains or links"),
+      }),
+      response: { 202: erasureSchema, ...failures },
+    },
+    handler: (req, reply) =>
+      write(req, reply, async (trx) => {
+        const { workspaceId, keyId } = req.caller
+        const workspace = await workspaces.lockWorkspace(trx, req.params.id)
+        checkIfMatch(req, workspace.version)
+        if (workspace.id === workspaceId) {
+          throw new Problem(409, "own_workspace", "The workspace of the calling key cannot be deleted.")
+        }
+        const { everything } = req.query
+        return accepted(await workspaces.deleteWorkspace(trx, workspace, { everything, requestedBy: keyId }))
+      }),
+  })
 }
 
 /** To anyone but the operator, other workspaces do not exist. */
@@ -123,6 +149,11 @@ function answer(status: number, workspace: Workspace, headers: Record<string, st
   return { status, body: toWorkspace(workspace), headers: { etag: etag(workspace.version), ...headers } }
 }
 
-function toWorkspace({ createdAt, updatedAt, ...rest }: Workspace): z.output<typeof workspaceSchema> {
+function toWorkspace({
+  createdAt,
+  updatedAt,
+  deletedAt: _,
+  ...rest
+}: Workspace): z.output<typeof workspaceSchema> {
   return { ...rest, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() }
 }

@@ -132,7 +132,7 @@ export function caller(app: FastifyInstance, key: string | null): Call {
 }
 
 function jsonOf<T>(reply: LightMyRequestResponse): T {
-  const isJson = /json/.test(String(reply.headers["content-type"]))
+  const isJson = /[/+]json/.test(String(reply.headers["content-type"]))
   return (isJson && reply.payload !== "" ? JSON.parse(reply.payload) : null) as T
 }
 

@@ -7,8 +7,10 @@ import { waitFor } from "../../../test/support/wait.ts"
 import { connectDb, type Db } from "../../src/db/connect.ts"
 import { type IngestDeps, type IngestMetrics, noIngestMetrics, runPartition } from "../../src/ingesting.ts"
 import { noReportMetrics, runReporting } from "../../src/reporting.ts"
+import { createTurns } from "../../src/turns.ts"
 import { quiet } from "./publisher.ts"
 
+const NOWHERE = { country: "", region: "", city: "", isp: "" }
 const HOUR_MS = 3_600_000
 
 type Stores = { databaseUrl: string; redisUrl: string }
@@ -24,6 +26,8 @@ export function startIngest(
   const metrics = noIngestMetrics()
   const deps: IngestDeps = {
     ...{ ...stores, log: quiet, now: Date.now, batchesMax: 50, horizonMs: 72 * HOUR_MS, metrics },
+    placeOf: () => NOWHERE,
+    turns: createTurns(),
     ...overrides,
   }
   const stopping = new AbortController()
@@ -62,14 +66,24 @@ export function visit(linkId: string, more: Partial<RecordedVisit> = {}): Record
   const visitor = { ...ANDROID, id: "v" }
   const rest = { language: "zh-CN", referrer: "mp.weixin.qq.com", ip: "203.0.113.77" }
   const decided = { outcome: "redirect", rule: "", variant: "", guideToken: "" } as const
-  return { linkId, atMs: Date.now(), automated: false, visitor, ...rest, ...decided, ...more }
+  return {
+    linkId,
+    atMs: Date.now(),
+    automated: false,
+    synthetic: false,
+    visitor,
+    ...rest,
+    ...decided,
+    ...more,
+  }
 }
 
 export function seal(visits: RecordedVisit[], header: Partial<BatchHeader> = {}): string {
   const writer = createBatchWriter()
   for (const each of visits) writer.add(each)
   const counters = { accepted: visits.length, spilled: 0, dropped: 0 }
-  return writer.seal({ instance: "edge-1", sequence: 1, sealedAtMs: Date.now(), counters, ...header })
+  const rest = { instance: "edge-1", sequence: 1, sealedAtMs: Date.now(), isFinal: false }
+  return writer.seal({ ...rest, counters, ...header })
 }
 
 export function send(redis: Redis, sealed: string, partition = 0) {
@@ -87,24 +101,31 @@ export function drained(redis: Redis, partitions = [0], timeoutMs = 15_000) {
 
 type Counts = { visits: number; automated: number; clicks: number }
 
-/** The same counts by every way Postgres has them, for one link or for all. */
+/** Each of them has every visit. */
+const WHOLE_FAMILIES = ["client", "place", "language", "referrer", "decision"]
+
+/** The same counts by every way Postgres has them, for one link or for all. Synthetic visits are in none of them. */
 export async function countsOf(db: Db, linkId: string | null = null) {
   const one = async (query: ReturnType<typeof sql<Counts>>) => (await query.execute(db)).rows[0]
   const raw = await one(sql<Counts>`
     select count(*)::int as visits, (count(*) filter (where automated))::int as automated,
       (count(*) filter (where outcome = 'redirect' and not automated))::int as clicks
-    from visits where ${linkId}::text is null or link_id = ${linkId}`)
+    from visits where not synthetic and (${linkId}::text is null or link_id = ${linkId})`)
   const totals = await one(sql<Counts>`
     select coalesce(sum(visits), 0)::int as visits, coalesce(sum(automated), 0)::int as automated,
       coalesce(sum(clicks), 0)::int as clicks
     from link_totals where ${linkId}::text is null or link_id = ${linkId}`)
-  const rollups = (dimension: string) =>
-    one(sql<Counts>`
-      select coalesce(sum(visits), 0)::int as visits, coalesce(sum(visits) filter (where automated), 0)::int as automated,
+  const rollups = await Promise.all(
+    WHOLE_FAMILIES.map(async (family) => [
+      family,
+      await one(sql<Counts>`
+      select coalesce(sum(visits), 0)::int as visits, coalesce(sum(automated), 0)::int as automated,
         coalesce(sum(clicks), 0)::int as clicks
       from visit_rollups
-      where dimension = ${dimension} and scope_id like 'lnk%' and (${linkId}::text is null or scope_id = ${linkId})`)
-  return { raw, totals, rollups: await rollups("total"), platforms: await rollups("platform") }
+      where family = ${family} and scope_id like 'lnk%' and (${linkId}::text is null or scope_id = ${linkId})`),
+    ]),
+  )
+  return { raw, totals, rollups: Object.fromEntries(rollups) as Record<string, Counts> }
 }
 
 /** Asserts that every way of counting says the same. */
@@ -112,6 +133,6 @@ export async function expectCounts(t: Test, db: Db, expected: Partial<Counts>, l
   const counts = await countsOf(db, linkId)
   t.match(counts.raw, expected, "raw visits")
   t.same(counts.totals, counts.raw, "totals are the raw visits")
-  t.same(counts.rollups, counts.raw, "rollups are the raw visits")
-  t.same(counts.platforms, counts.raw, "platform rollups are the raw visits")
+  for (const [family, sum] of Object.entries(counts.rollups))
+    t.same(sum, counts.raw, `rollups by ${family} are the raw visits`)
 }

@@ -1,0 +1,137 @@
+import { type Kysely, sql } from "kysely"
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  // What the edge does with a link's `maxClicks` while Redis is away. Visits from before `clicks_erased_at` are stored nowhere.
+  await sql`
+    alter table links
+      add column cap_when_unavailable text not null default 'closed' check (cap_when_unavailable in ('open', 'closed')),
+      add column clicks_erased_at timestamptz(3)`.execute(db)
+  await sql`alter table link_totals add column synthetic bigint not null default 0`.execute(db)
+  // Links with `maxClicks` get their counters; `buried_id` says whose goes once the tombstone is published.
+  await sql`alter table publications add column buried_id text collate "C"`.execute(db)
+  await sql`
+    update publications set published_revision = 0
+    where subject_id in (select id from links where max_clicks is not null)`.execute(db)
+
+  // An id of their own, as many visits share a millisecond. `visitor` is a hash that is new every day.
+  await sql`create sequence visit_ids cache 1000`.execute(db)
+  await sql`
+    alter table visits
+      add column id bigint not null default nextval('visit_ids'),
+      add column synthetic boolean not null default false,
+      add column country text not null default '',
+      add column region text not null default '',
+      add column city text not null default '',
+      add column isp text not null default '',
+      add column visitor bigint`.execute(db)
+  await sql`create index visits_workspace on visits (workspace_id, at)`.execute(db)
+
+  // What came, apart from what it counts: batches that came for the first time, and how many came at all.
+  await sql`
+    alter table edge_instances
+      add column batches bigint not null default 0,
+      add column delivered_batches bigint not null default 0,
+      add column last_sequence bigint not null default -1,
+      add column stopped_at timestamptz(3)`.execute(db)
+
+  // Batches that Postgres refused and `dead_lettered` counts; `sealed_at` is the time by which click_batches knows them.
+  await sql`
+    create table dead_letters (
+      instance text collate "C" not null references edge_instances on delete cascade,
+      sequence bigint not null,
+      sealed_at timestamptz(3) not null,
+      visits bigint not null,
+      primary key (instance, sequence, sealed_at)
+    )`.execute(db)
+
+  await countByQuarter(db)
+  await countByDay(db)
+  await eraseInSteps(db)
+
+  await sql`
+    create table visitor_salts (
+      workspace_id text collate "C" not null,
+      day date not null,
+      salt bytea not null,
+      primary key (workspace_id, day)
+    )`.execute(db)
+  // Who was there, by scope and day, as one number: who is new is counted.
+  await sql`
+    create table visitor_keys (
+      day date not null,
+      key bigint not null,
+      primary key (day, key)
+    ) partition by range (day)`.execute(db)
+
+  await sql`
+    create table orphan_visits (
+      workspace_id text collate "C" not null,
+      day date not null,
+      host text collate "C" not null,
+      path text collate "C" not null,
+      visits bigint not null,
+      last_at timestamptz(3) not null,
+      primary key (workspace_id, day, host, path)
+    )`.execute(db)
+}
+
+/**
+ * One row for each scope (the prefix of its id says what it is), family of dimensions and combination of their values. A partition a day,
+ * so that old ones are dropped. Rows are changed in place: indexed columns never change.
+ */
+async function countByQuarter(db: Kysely<unknown>): Promise<void> {
+  await sql`drop table visit_rollups`.execute(db)
+  await sql`
+    create table visit_rollups (
+      scope_id text collate "C" not null,
+      family text collate "C" not null,
+      bucket timestamptz(3) not null,
+      value text collate "C" not null,
+      visits bigint not null,
+      automated bigint not null,
+      clicks bigint not null,
+      primary key (scope_id, family, bucket, value)
+    ) partition by range (bucket)`.execute(db)
+}
+
+async function countByDay(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table visit_days (
+      scope_id text collate "C" not null,
+      family text collate "C" not null,
+      day date not null,
+      value text collate "C" not null,
+      visits bigint not null,
+      automated bigint not null,
+      clicks bigint not null,
+      primary key (scope_id, family, day, value)
+    ) with (fillfactor = 80)`.execute(db)
+
+  // Quarters before `days_until` are in visit_days as well, and those before `quarters_since` are only there.
+  await sql`create table rollup_state (days_until timestamptz(3) not null, quarters_since timestamptz(3) not null)`.execute(
+    db,
+  )
+  await sql`create unique index rollup_state_one_row on rollup_state ((true))`.execute(db)
+  await sql`insert into rollup_state values ('2000-01-01Z', '2000-01-01Z')`.execute(db)
+}
+
+/** What is to be erased may be much: it is asked for here, and done in the background. */
+async function eraseInSteps(db: Kysely<unknown>): Promise<void> {
+  await sql`alter table workspaces add column deleted_at timestamptz(3)`.execute(db)
+  await sql`
+    create table erasures (
+      id text collate "C" primary key,
+      kind text not null check (kind in ('link', 'tag', 'workspace')),
+      subject_id text collate "C" not null,
+      workspace_id text collate "C" not null,
+      requested_by text collate "C" not null,
+      requested_at timestamptz(3) not null default now(),
+      finished_at timestamptz(3)
+    )`.execute(db)
+  await sql`create index erasures_finished on erasures (finished_at)`.execute(db)
+  await sql`
+    create table erased_links (
+      link_id text collate "C" primary key,
+      erased_at timestamptz(3) not null
+    )`.execute(db)
+}

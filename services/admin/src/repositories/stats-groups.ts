@@ -1,0 +1,31 @@
+import { type RawBuilder, sql } from "kysely"
+import { OTHER } from "../rollups.ts"
+
+export type Counts = { visits: number; automated: number; clicks: number }
+
+/** Counts of one interval, by its number from 1 on, and one value; "" where nothing is grouped. */
+export type CountsRow = Counts & { interval: number; value: string }
+
+/** The values that keep their name: those with the most over all intervals, or these. The rest becomes OTHER. */
+export type Names = { most: number; by: "visits" | "clicks" } | { are: string[] } | "all"
+
+/** Adds up rows of counts; `counted` selects interval, value, visits, automated, clicks. */
+export function summed(counted: RawBuilder<unknown>, names: Names): RawBuilder<CountsRow> {
+  if (names === "all") return sql`${sums(sql`value`)} from (${counted}) as counted group by 1, 2`
+  return sql`
+    with counted as materialized (${counted}), named as (${namedBy(names)})
+    ${sums(sql`coalesce(named.value, ${OTHER})`)}
+    from counted left join named on named.value = counted.value
+    group by 1, 2`
+}
+
+const sums = (value: RawBuilder<unknown>) => sql`
+  select interval, ${value} as value, sum(visits)::bigint as visits, sum(automated)::bigint as automated,
+    sum(clicks)::bigint as clicks`
+
+function namedBy(names: Exclude<Names, "all">): RawBuilder<unknown> {
+  if ("are" in names) return sql`select unnest(${names.are}::text[]) as value`
+  return sql`
+    select value from counted where value <> ${OTHER}
+    group by value order by sum(${sql.ref(names.by)}) desc, sum(visits) desc, value limit ${names.most}`
+}
