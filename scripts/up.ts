@@ -9,7 +9,7 @@ import { exitWith } from "./lib/plain-error.ts"
 import { root, type ServiceName, serviceNames, services } from "./lib/services.ts"
 import { migrate, setUp } from "./lib/setup.ts"
 import { keptPostgres, keptRedis } from "./lib/stores.ts"
-import { dataFolder, readConfig, type UpConfig } from "./lib/up-config.ts"
+import { dataFolder, readConfig, syntheticSecretFile, type UpConfig } from "./lib/up-config.ts"
 import { lastApiKey, type UpState, writeState } from "./lib/up-state.ts"
 
 const databaseName = "qiao"
@@ -97,6 +97,8 @@ async function serviceEnvironment(config: UpConfig, databaseUrl: string, redisUr
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     COOKIE_SECRET: process.env.COOKIE_SECRET || (await keptSecret(`${folder}/cookie.secret`)),
+    SPILL_DIR: process.env.SPILL_DIR || `${folder}/spill`,
+    SYNTHETIC_SECRET: process.env.SYNTHETIC_SECRET || (await keptSecret(syntheticSecretFile(folder))),
     EDGE_PORT: String(config.edgePort),
     ADMIN_PORT: String(config.adminPort),
     OPS_HOST: config.opsHost,

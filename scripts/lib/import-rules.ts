@@ -34,7 +34,7 @@ export const rules: Rule[] = [
   },
   {
     files: ["bench/**"],
-    except: ["bench/decide.ts"],
+    except: ["bench/decide.ts", "bench/ingest.ts", "bench/ingest/**", "bench/stats.ts", "bench/stats/**"],
     never: ["packages/**", "services/**", "scripts/**"],
     because: "the bench speaks HTTP only",
   },
@@ -42,6 +42,16 @@ export const rules: Rule[] = [
     files: ["bench/decide.ts"],
     never: ["services/**", "scripts/**"],
     because: "the bench of the decision needs core alone",
+  },
+  {
+    files: ["bench/ingest.ts", "bench/ingest/**"],
+    never: ["services/**"],
+    because: "the bench of ingesting makes the edges' batches and starts the real process",
+  },
+  {
+    files: ["bench/stats.ts", "bench/stats/**"],
+    never: ["packages/**", "services/**"],
+    because: "the bench of statistics starts the real process and speaks HTTP with it",
   },
   {
     files: ["services/*/src/routes/**"],

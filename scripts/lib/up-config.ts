@@ -20,6 +20,11 @@ export function dataFolder(env: Environment) {
   return resolve(root, env.DATA_DIR || ".data")
 }
 
+/** Signs the header of load tests and monitors; `scripts/synthetic-header` reads it. */
+export function syntheticSecretFile(folder: string) {
+  return `${folder}/synthetic.secret`
+}
+
 export async function readConfig(env: Environment): Promise<UpConfig> {
   return {
     databaseUrl: env.DATABASE_URL || undefined,

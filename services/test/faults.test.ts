@@ -1,72 +1,15 @@
-import t, { type Test } from "tap"
+import t from "tap"
 import { seededRandom } from "../../packages/core/test/support/random.ts"
 import { startProcess } from "./support/process.ts"
 import { type Qiao, startQiao } from "./support/qiao.ts"
-import { startProxy, type TcpProxy } from "./support/tcp-proxy.ts"
-import { SAFARI, visit } from "./support/visit.ts"
+import { visit } from "./support/visit.ts"
 import { waitFor } from "./support/wait.ts"
-
-const VISITS = 1_000
 
 async function createLink(qiao: Qiao, code: string): Promise<string> {
   const answer = await qiao.api("POST", "/v1/links", { url: `https://example.com/${code}`, code })
   if (answer.status !== 201) throw new Error(answer.text)
   return (answer.json as { id: string }).id
 }
-
-/** Visits from ten clients at a time; resolves to how many were redirected. */
-async function visitMany(
-  url: string,
-  count: number,
-  onVisit: (n: number) => void = () => {},
-): Promise<number> {
-  let started = 0
-  let redirected = 0
-  const client = async () => {
-    while (started < count) {
-      onVisit(started++)
-      const answer = await visit(url, `${SAFARI} n/${started % 50}`)
-      if (answer.status === 302) redirected++
-    }
-  }
-  await Promise.all(Array.from({ length: 10 }, client))
-  return redirected
-}
-
-/** Waits until the link's counts stop at what was visited, and stay there. */
-async function expectClicks(t: Test, qiao: Qiao, linkId: string, expected: number) {
-  const clicks = async () =>
-    ((await qiao.api("GET", `/v1/links/${linkId}`)).json as { clicks: number }).clicks
-  await waitFor(`${expected} clicks`, async () => (await clicks()) >= expected, { timeoutMs: 20_000 })
-  const streams = async () => {
-    const metrics = await (await fetch(`${qiao.processes.ingest.ops}/metrics`)).text()
-    return [...metrics.matchAll(/^qiao_ingest_backlog_batches\{.*\} (\d+)$/gm)].every(
-      ([, length]) => length === "0",
-    )
-  }
-  await waitFor("the streams to be empty", streams, { timeoutMs: 20_000 }).catch(() => {})
-  t.equal(await clicks(), expected, "each click is counted once")
-}
-
-t.test("an ingest killed in the middle of a thousand visits loses and doubles nothing", async (t) => {
-  const random = seededRandom(t)
-  const qiao = await startQiao(t)
-  const id = await createLink(qiao, "ingest")
-  const stores = { DATABASE_URL: qiao.databaseUrl, REDIS_URL: qiao.redisUrl }
-  const deaths = new Set([100 + random.below(300), 500 + random.below(300)])
-  let current = qiao.processes.ingest
-  let replacing = Promise.resolve()
-  const redirected = await visitMany(`${qiao.edge}/ingest`, VISITS, (n) => {
-    if (!deaths.has(n)) return
-    replacing = replacing.then(async () => {
-      await current.kill9()
-      current = await startProcess(t, "ingest", stores)
-    })
-  })
-  await replacing
-  t.equal(redirected, VISITS)
-  await expectClicks(t, { ...qiao, processes: { ...qiao.processes, ingest: current } }, id, VISITS)
-})
 
 t.test("a publisher killed in the middle of edits loses none, and another one goes on", async (t) => {
   const random = seededRandom(t)
@@ -133,44 +76,3 @@ t.test(
     await waitFor("the link to be served again", isServed, { timeoutMs: 5_000 })
   },
 )
-
-t.test("clicks survive a Redis that cannot be reached for a while", async (t) => {
-  let proxy: TcpProxy | undefined
-  const qiao = await startQiao(t, {
-    redisUrl: async (redis) => {
-      proxy = await startProxy(t, redis.port)
-      return proxy.through(redis.url)
-    },
-  })
-  const id = await createLink(qiao, "away")
-  await visit(`${qiao.edge}/away`)
-  const redirected = await visitMany(`${qiao.edge}/away`, VISITS, (n) => {
-    if (n === 300) {
-      proxy?.refuse()
-      proxy?.cut()
-    }
-    if (n === 700) proxy?.accept()
-  })
-  t.equal(redirected, VISITS, "known links are served meanwhile")
-  await expectClicks(t, qiao, id, VISITS + 1)
-})
-
-t.test("an edge that is stopped under load fails no request and loses no click", async (t) => {
-  const qiao = await startQiao(t, { edges: 2 })
-  const id = await createLink(qiao, "stop")
-  const [first, second] = qiao.processes.edges
-  if (first === undefined || second === undefined) throw new Error("two edges were asked for")
-  let target = first.url
-  let stopping: Promise<number | NodeJS.Signals | null> | undefined
-  let redirected = 0
-  for (let n = 0; n < VISITS; n++) {
-    if (n === VISITS / 2) {
-      stopping = first.stop()
-      target = second.url
-    }
-    if ((await visit(`${target}/stop`)).status === 302) redirected++
-  }
-  t.equal(await stopping, 0)
-  t.equal(redirected, VISITS)
-  await expectClicks(t, qiao, id, VISITS)
-})

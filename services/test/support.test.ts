@@ -107,6 +107,37 @@ t.test("cutAfter lets a command be done and loses its answer", async (t) => {
   await withRedis(server.url, async (redis) => t.equal(await redis.get("hit"), "1"))
 })
 
+t.test("loseAnswerTo lets the command with a text be done and loses its answer, and no other", async (t) => {
+  const server = await startRedis(t)
+  const proxy = await startProxy(t, server.port)
+  await withRedis(proxy.through(server.url), async (redis) => {
+    const done = proxy.loseAnswerTo("incr")
+    t.equal(await redis.set("other", "yes"), "OK")
+    await t.rejects(redis.incr("hit"))
+    await done
+  })
+  await withRedis(server.url, async (redis) => t.equal(await redis.get("hit"), "1"))
+})
+
+t.test("pauseIn holds a connection some bytes after a text", async (t) => {
+  const echo = await startEcho(t)
+  const proxy = await startProxy(t, echo.port)
+  const socket = connect(proxy.port, "127.0.0.1")
+  let received = ""
+  socket.on("data", (chunk) => {
+    received += chunk
+  })
+  const paused = proxy.pauseIn("copy", 3)
+  socket.write("copy")
+  await waitFor("the text to be echoed", () => received === "copy")
+  socket.write("abcdef")
+  await paused
+  t.equal(received, "copy", "the answer is held as well")
+  proxy.resume()
+  await waitFor("the rest", () => received === "copyabcdef")
+  socket.destroy()
+})
+
 t.test("tests are counted from tap's report", async (t) => {
   const report = `
 # Subtest: a.test.ts

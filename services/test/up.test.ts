@@ -60,6 +60,7 @@ t.test("the first start brings up everything and notes it for its owner alone", 
   up = await start(t)
   first = readState()
   t.equal(statSync(`${dataDir}/up.json`).mode & 0o777, 0o600)
+  t.equal(statSync(`${dataDir}/spill`).mode & 0o777, 0o700)
   t.equal(first.edge, `http://localhost:${environment.EDGE_PORT}`)
   t.equal(first.admin, `http://localhost:${environment.ADMIN_PORT}`)
   t.match(first.apiKey, /^qk_/)

@@ -6,6 +6,9 @@ export type Child = {
   readonly hasEnded: boolean
   /** Everything it printed so far, both outputs. */
   output(): string
+  /** Holds it where it is; its connections stay open. */
+  pause(): void
+  resume(): void
   /** Asks it to end and waits; resolves to its exit code or the signal that ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
 }
@@ -31,6 +34,8 @@ export function startChild(command: string, args: string[], options: SpawnOption
       return hasEnded(child)
     },
     output: () => Buffer.concat(chunks).toString(),
+    pause: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
     async stop(signal = "SIGTERM") {
       if (!hasEnded(child)) child.kill(signal)
       const deadline = setTimeout(() => child.kill("SIGKILL"), stopDeadlineMs)

@@ -1,19 +1,21 @@
 import { createHash, randomBytes } from "node:crypto"
 import { readdir, readFile } from "node:fs/promises"
 import { Client } from "pg"
-import type { Test } from "tap"
 import { root } from "../../../scripts/lib/services.ts"
 import { migrate } from "../../admin/src/db/migrate.ts"
+import type { Scope } from "./scope.ts"
 
 /** One number for all who make the template, so that only one does. */
 const templateLock = 7_142_601
 
 /**
- * A fresh, migrated database for this test alone, on the server of DATABASE_URL.
+ * A fresh, migrated database for this test alone, on the given server or that of DATABASE_URL.
  * The migrations run once a server: every database is a copy of a template named by their content.
  */
-export async function createDatabase(t: Test): Promise<{ url: string }> {
-  const server = process.env.DATABASE_URL
+export async function createDatabase(
+  scope: Scope,
+  server = process.env.DATABASE_URL,
+): Promise<{ url: string }> {
   if (!server) throw new Error("DATABASE_URL is not set: run the tests by ./scripts/test")
   const template = `qiao_template_${await fingerprint()}`
   const name = `qiao_test_${randomBytes(6).toString("hex")}`
@@ -22,7 +24,7 @@ export async function createDatabase(t: Test): Promise<{ url: string }> {
     await ensureTemplate(client, server, template)
     await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
   })
-  t.teardown(() => withClient(server, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)))
+  scope.teardown(() => withClient(server, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)))
   return { url: urlOf(server, name) }
 }
 

@@ -1,7 +1,7 @@
-import type { Test } from "tap"
 import { freePort } from "../../../scripts/lib/ports.ts"
 import { root, type ServiceName, services } from "../../../scripts/lib/services.ts"
 import { startChild } from "./child.ts"
+import type { Scope } from "./scope.ts"
 import { waitFor } from "./wait.ts"
 
 export type ServiceProcess = {
@@ -15,13 +15,16 @@ export type ServiceProcess = {
   /** Resolves to its exit code, 0 after a graceful stop. */
   stop(): Promise<number | NodeJS.Signals | null>
   kill9(): Promise<void>
+  /** Holds it where it is; its connections stay open. */
+  pause(): void
+  resume(): void
 }
 
 type Options = { waitsReady?: boolean }
 
 /** A process of Qiao on ports of its own, ready when this resolves. Give it DATABASE_URL and REDIS_URL. */
 export async function startProcess(
-  t: Test,
+  scope: Scope,
   name: ServiceName,
   env: Record<string, string>,
   { waitsReady = true }: Options = {},
@@ -40,12 +43,12 @@ export async function startProcess(
     cwd: root,
     env: { ...process.env, ...env, ...ports },
   })
-  t.teardown(() => child.stop("SIGKILL"))
+  scope.teardown(() => child.stop("SIGKILL"))
 
   const ops = `http://127.0.0.1:${opsPort}`
   async function waitReady() {
     const ready = async () => child.hasEnded || (await fetch(`${ops}/healthz/ready`)).ok
-    await waitFor(`${name} to be ready`, ready, { timeoutMs: 20_000 }).catch((err: unknown) => {
+    await waitFor(`${name} to be ready`, ready, { timeoutMs: 45_000 }).catch((err: unknown) => {
       throw new Error(`${name} does not get ready; its log:\n${child.output()}`, { cause: err })
     })
     if (child.hasEnded) throw new Error(`${name} ended; its log:\n${child.output()}`)
@@ -62,5 +65,7 @@ export async function startProcess(
     async kill9() {
       await child.stop("SIGKILL")
     },
+    pause: child.pause,
+    resume: child.resume,
   }
 }

@@ -1,9 +1,9 @@
-import type { Test } from "tap"
 import { freePort } from "../../../scripts/lib/ports.ts"
 import { setUp } from "../../../scripts/lib/setup.ts"
 import { createDatabase } from "./database.ts"
 import { type ServiceProcess, startProcess } from "./process.ts"
 import { startRedis, type TestRedis } from "./redis.ts"
+import type { Scope } from "./scope.ts"
 
 export type Answer = { status: number; headers: Headers; text: string; json: unknown }
 
@@ -36,41 +36,47 @@ type Options = {
   edges?: number
   /** For every process. */
   env?: Record<string, string>
-  /** Leads the processes elsewhere, such as through a proxy. */
-  redisUrl?: (own: TestRedis) => Promise<string>
 }
 
 /** All of Qiao as processes, on a database and a Redis of its own. */
-export async function startQiao(t: Test, { edges = 1, env = {}, redisUrl }: Options = {}): Promise<Qiao> {
-  const [database, redis] = await Promise.all([createDatabase(t), startRedis(t)])
-  const stores = {
-    DATABASE_URL: database.url,
-    REDIS_URL: (await redisUrl?.(redis)) ?? redis.url,
-    COOKIE_SECRET: "of the tests alone, 32 characters or more",
-    ...env,
-  }
+export async function startQiao(scope: Scope, { edges = 1, env = {} }: Options = {}): Promise<Qiao> {
+  const [database, redis] = await Promise.all([createDatabase(scope), startRedis(scope)])
+  const stores = { DATABASE_URL: database.url, REDIS_URL: redis.url, ...env }
   const port = String(await freePort())
   const edge = `http://localhost:${port}`
-  const apiKey = await setUp({ ...process.env, ...stores }, edge)
-  if (!apiKey) throw new Error("setup gave no key for a fresh database")
-
-  const [admin, publisher, ingest, firstEdge, ...otherEdges] = await Promise.all([
-    startProcess(t, "admin", stores),
-    startProcess(t, "publisher", stores),
-    startProcess(t, "ingest", stores),
-    startProcess(t, "edge", { ...stores, EDGE_PORT: port }),
-    ...Array.from({ length: edges - 1 }, () => startProcess(t, "edge", stores)),
+  const [management, ingest, firstEdge, ...otherEdges] = await Promise.all([
+    startManagement(scope, stores, edge),
+    startProcess(scope, "ingest", stores),
+    startProcess(scope, "edge", { ...EDGE_ENV, ...stores, EDGE_PORT: port }),
+    ...Array.from({ length: edges - 1 }, () => startProcess(scope, "edge", { ...EDGE_ENV, ...stores })),
   ])
+  const { apiKey, api, admin, publisher } = management
   return {
-    edge,
+    ...{ edge, apiKey, api, redis },
     admin: admin.url,
-    apiKey,
     databaseUrl: database.url,
-    redisUrl: stores.REDIS_URL,
-    redis,
+    redisUrl: redis.url,
     processes: { edges: [firstEdge, ...otherEdges], admin, publisher, ingest },
-    api: apiClient(admin.url, apiKey),
   }
+}
+
+export const EDGE_ENV = { COOKIE_SECRET: "of the tests alone, 32 characters or more" }
+
+export type Management = { apiKey: string; api: Api; admin: ServiceProcess; publisher: ServiceProcess }
+
+/** What makes links and publishes them, for edges that answer for `origin`, `localhost` and `127.0.0.1`. */
+export async function startManagement(
+  scope: Scope,
+  stores: Record<string, string>,
+  origin: string,
+): Promise<Management> {
+  const apiKey = await setUp({ ...process.env, ...stores }, origin)
+  if (!apiKey) throw new Error("setup gave no key for a fresh database")
+  const [admin, publisher] = await Promise.all([
+    startProcess(scope, "admin", stores),
+    startProcess(scope, "publisher", stores),
+  ])
+  return { apiKey, api: apiClient(admin.url, apiKey), admin, publisher }
 }
 
 /** A body that is a string goes out as it is, anything else as JSON. */

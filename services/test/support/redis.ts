@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { Redis } from "ioredis"
-import type { Test } from "tap"
 import { localRedis } from "../../../scripts/lib/local-redis.ts"
 import { freePort } from "../../../scripts/lib/ports.ts"
 import { redisServer } from "../../../scripts/lib/redis-server.ts"
 import { type Child, startChild } from "./child.ts"
+import type { Scope } from "./scope.ts"
 import { waitFor } from "./wait.ts"
 
 export type TestRedis = {
@@ -18,19 +18,22 @@ export type TestRedis = {
   restart(): Promise<void>
   /** Ends it as a crash would; `restart` brings it back. */
   kill(): Promise<void>
+  /** Holds it where it is: it takes connections and answers nobody. */
+  pause(): void
+  resume(): void
 }
 
 type Options = { appendOnly?: boolean }
 
 /** A Redis for this test alone. */
-export async function startRedis(t: Test, options: Options = {}): Promise<TestRedis> {
-  return process.env.REDIS_URL ? givenRedis(t, process.env.REDIS_URL) : ownRedis(t, options)
+export async function startRedis(scope: Scope, options: Options = {}): Promise<TestRedis> {
+  return process.env.REDIS_URL ? givenRedis(scope, process.env.REDIS_URL) : ownRedis(scope, options)
 }
 
-async function ownRedis(t: Test, { appendOnly = true }: Options): Promise<TestRedis> {
+async function ownRedis(scope: Scope, { appendOnly = true }: Options): Promise<TestRedis> {
   const folder = await mkdtemp(`${tmpdir()}/qiao-redis-`)
   const port = await freePort()
-  const server = await redisServer((line) => t.comment(line))
+  const server = await redisServer((line) => scope.comment(line))
   const redis = await localRedis({ server, folder, port, password: "test", appendOnly })
   const { command, args, cwd } = redis.program
   let child: Child | undefined
@@ -42,7 +45,7 @@ async function ownRedis(t: Test, { appendOnly = true }: Options): Promise<TestRe
     if (started.hasEnded) throw new Error(`redis-server ended:\n${started.output()}`)
   }
 
-  t.teardown(async () => {
+  scope.teardown(async () => {
     await child?.stop("SIGKILL")
     await rm(folder, { recursive: true, force: true })
   })
@@ -60,31 +63,33 @@ async function ownRedis(t: Test, { appendOnly = true }: Options): Promise<TestRe
     async kill() {
       await child?.stop("SIGKILL")
     },
+    pause: () => child?.pause(),
+    resume: () => child?.resume(),
   }
 }
 
 /** Nobody's data is ever flushed: a server that holds any is refused. */
-async function givenRedis(t: Test, url: string): Promise<TestRedis> {
+async function givenRedis(scope: Scope, url: string): Promise<TestRedis> {
   const flush = () => withClient(url, (client) => client.flushall())
   await withClient(url, async (client) => {
     const keyCount = await client.dbsize()
     if (keyCount > 0)
       throw new Error(`REDIS_URL must be an empty server for tests, it holds ${keyCount} keys`)
   })
-  t.teardown(flush)
+  scope.teardown(flush)
 
-  async function notOurs() {
-    throw new Error(
-      "the Redis of REDIS_URL cannot be killed or restarted: ask `isOurs` first and skip the test",
-    )
+  function notOurs(): never {
+    throw new Error("the Redis of REDIS_URL cannot be stopped: ask `isOurs` first and skip the test")
   }
   return {
     url,
     port: Number(new URL(url).port) || 6379,
     isOurs: false,
     flush,
-    restart: notOurs,
-    kill: notOurs,
+    restart: async () => notOurs(),
+    kill: async () => notOurs(),
+    pause: notOurs,
+    resume: notOurs,
   }
 }
 

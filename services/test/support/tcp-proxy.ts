@@ -1,6 +1,6 @@
 import { once } from "node:events"
 import { connect, createServer, type Socket } from "node:net"
-import type { Test } from "tap"
+import type { Scope } from "./scope.ts"
 
 /*
  * A TCP proxy to spoil a connection with: between a service and its Redis or Postgres.
@@ -25,16 +25,27 @@ export type TcpProxy = {
    * gets back: the target does what it was told, but nobody hears of it. Resolves when it has been done.
    */
   cutAfter(upstreamBytes: number): Promise<void>
+  /** Forwards what next holds the text, whole, then cuts its connection before the answer gets back. */
+  loseAnswerTo(text: string): Promise<void>
+  /** Forwards what next holds the text and, by that connection, this many more bytes; then pauses in the middle of what comes. */
+  pauseIn(text: string, upstreamBytes: number): Promise<void>
 }
 
 /** `isMuted`: the client is gone, the target may still finish. */
 type Pair = { client: Socket; target: Socket; isMuted: boolean }
 
-export async function startProxy(t: Test, targetPort: number): Promise<TcpProxy> {
+/** What is to happen at some chunk on its way up: `burns` gives how much of that chunk is still forwarded. */
+type Fuse = { burns(chunk: Buffer, pair: Pair): number | undefined; act: "cut" | "pause"; blown: () => void }
+
+export async function startProxy(
+  scope: Scope,
+  targetPort: number,
+  targetHost = "127.0.0.1",
+): Promise<TcpProxy> {
   const pairs = new Set<Pair>()
   let isRefusing = false
   let isPaused = false
-  let fuse: { bytesLeft: number; blown: () => void } | undefined
+  let fuse: Fuse | undefined
 
   const server = createServer((client) => {
     if (isRefusing) {
@@ -42,7 +53,7 @@ export async function startProxy(t: Test, targetPort: number): Promise<TcpProxy>
       client.destroy()
       return
     }
-    const pair = { client, target: connect(targetPort, "127.0.0.1"), isMuted: false }
+    const pair = { client, target: connect(targetPort, targetHost), isMuted: false }
     pairs.add(pair)
     join(pair)
   })
@@ -68,18 +79,30 @@ export async function startProxy(t: Test, targetPort: number): Promise<TcpProxy>
   }
 
   function sendUp(pair: Pair, chunk: Buffer) {
-    if (!fuse || chunk.length < fuse.bytesLeft) {
-      if (fuse) fuse.bytesLeft -= chunk.length
+    const forwarded = fuse?.burns(chunk, pair)
+    if (!fuse || forwarded === undefined) {
       pair.target.write(chunk)
       return
     }
-    const { bytesLeft, blown } = fuse
+    const { act, blown } = fuse
     fuse = undefined
+    if (act === "pause") {
+      pair.target.write(chunk.subarray(0, forwarded))
+      pause()
+      pair.client.unshift(chunk.subarray(forwarded))
+      return blown()
+    }
     pair.isMuted = true
     pair.client.destroy()
     // The target reads to the end, does what it read, and closes.
-    pair.target.end(chunk.subarray(0, bytesLeft))
+    pair.target.end(chunk.subarray(0, forwarded))
     pair.target.once("close", blown)
+  }
+
+  function setFuse(act: Fuse["act"], burns: Fuse["burns"]): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    fuse = { burns, act, blown: resolve }
+    return promise
   }
 
   const each = (act: (socket: Socket) => void) => {
@@ -89,12 +112,16 @@ export async function startProxy(t: Test, targetPort: number): Promise<TcpProxy>
     }
   }
   const cut = () => each((socket) => socket.destroy())
+  const pause = () => {
+    isPaused = true
+    each((socket) => socket.pause())
+  }
 
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()
   const port = typeof address === "object" && address ? address.port : 0
-  t.teardown(async () => {
+  scope.teardown(async () => {
     cut()
     server.close()
     await once(server, "close")
@@ -108,10 +135,7 @@ export async function startProxy(t: Test, targetPort: number): Promise<TcpProxy>
       led.port = String(port)
       return led.href
     },
-    pause() {
-      isPaused = true
-      each((socket) => socket.pause())
-    },
+    pause,
     resume() {
       isPaused = false
       each((socket) => socket.resume())
@@ -123,10 +147,27 @@ export async function startProxy(t: Test, targetPort: number): Promise<TcpProxy>
       isRefusing = false
     },
     cut,
-    cutAfter(upstreamBytes) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      fuse = { bytesLeft: upstreamBytes, blown: resolve }
-      return promise
-    },
+    cutAfter: (upstreamBytes) => setFuse("cut", countdown(upstreamBytes)),
+    loseAnswerTo: (text) => setFuse("cut", (chunk) => (chunk.includes(text) ? chunk.length : undefined)),
+    pauseIn: (text, upstreamBytes) => setFuse("pause", countdownIn(text, upstreamBytes)),
+  }
+}
+
+function countdown(bytes: number): (chunk: Buffer) => number | undefined {
+  let bytesLeft = bytes
+  return (chunk) => {
+    if (chunk.length >= bytesLeft) return bytesLeft
+    bytesLeft -= chunk.length
+    return undefined
+  }
+}
+
+function countdownIn(text: string, bytes: number): Fuse["burns"] {
+  const burns = countdown(bytes)
+  let found: Pair | undefined
+  return (chunk, pair) => {
+    if (found !== undefined) return pair === found ? burns(chunk) : undefined
+    if (chunk.includes(text)) found = pair
+    return undefined
   }
 }

@@ -1,0 +1,169 @@
+import { type BatchHeader, createBatchWriter, type RecordedVisit } from "../../packages/core/src/click.ts"
+import type { Outcome } from "../../packages/core/src/decide.ts"
+import type { Visitor } from "../../packages/core/src/visitor.ts"
+import { type Random, randomFrom } from "../../packages/core/test/support/random.ts"
+
+/*
+ * Clicks as a busy workspace gets them: links by Zipf's law, 100,000 people with an address and one of 5,000 browsers each, who come
+ * again and again; some by rules and guide pages, some by crawlers.
+ */
+const USER_AGENTS = 5_000
+const PEOPLE = 100_000
+export const BATCH_VISITS = 1_000
+const INSTANCES = 8
+const SPREAD_MS = 60_000
+
+const CLIENTS = [
+  ["wechat", "android", "phone", "webview"],
+  ["wechat", "ios", "phone", "webview"],
+  ["wechat", "harmonyos", "phone", "webview"],
+  ["wecom", "android", "phone", "webview"],
+  ["wecom", "windows", "desktop", "chrome"],
+  ["qq", "android", "phone", "qq"],
+  ["qq", "ios", "phone", "webview"],
+  ["douyin", "android", "phone", "webview"],
+  ["douyin", "ios", "phone", "webview"],
+  ["weibo", "android", "phone", "webview"],
+  ["browser", "android", "phone", "chrome"],
+  ["browser", "android", "phone", "miui"],
+  ["browser", "android", "phone", "vivo"],
+  ["browser", "android", "phone", "oppo"],
+  ["browser", "harmonyos", "phone", "huawei"],
+  ["browser", "ios", "phone", "safari"],
+  ["browser", "ios", "tablet", "safari"],
+  ["browser", "windows", "desktop", "chrome"],
+  ["browser", "windows", "desktop", "edge"],
+  ["browser", "macos", "desktop", "safari"],
+] as const
+const LANGUAGES = [
+  "zh-CN",
+  "zh-CN",
+  "zh-CN",
+  "zh-CN",
+  "zh-CN",
+  "zh-CN",
+  "zh-TW",
+  "en-US",
+  "en-GB",
+  "",
+] as const
+const REFERRERS = [
+  "",
+  "",
+  "",
+  "",
+  "mp.weixin.qq.com",
+  "mp.weixin.qq.com",
+  "www.douyin.com",
+  "weibo.com",
+] as const
+const RULES = ["", "", "", "", "", "", "", "iOS to the store", "evening", "2"] as const
+/** First bytes of networks of Chinese carriers. */
+const NETWORKS = [
+  36, 39, 42, 49, 58, 60, 101, 106, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121,
+] as const
+
+type Person = { visitor: Visitor; ip: string; language: string }
+
+export type Traffic = { batch(nowMs: number): { sealed: string; instance: number } }
+
+/** `areMachines`: the same visits, of crawlers: nobody is counted as a visitor. */
+export function createTraffic(seed: number, linkIds: string[], areMachines: boolean): Traffic {
+  const random = randomFrom(seed)
+  const people = makePeople(random, areMachines)
+  const linkOf = zipf(random, linkIds)
+  const tokens: { token: string; linkId: string; person: Person }[] = []
+  const edges = Array.from({ length: INSTANCES }, () => ({
+    ...{ instance: `bench-${random.below(2 ** 32).toString(36)}`, sequence: 0, accepted: 0 },
+  }))
+  let next = 0
+
+  const visit = (atMs: number): RecordedVisit => {
+    const back =
+      tokens.length > 1_000 && random.next() < 0.05 ? tokens.splice(random.below(1_000), 1)[0] : undefined
+    const person = back?.person ?? people[random.below(PEOPLE)]
+    if (person === undefined) throw new Error("there are people")
+    const linkId = back?.linkId ?? linkOf()
+    const outcome: Outcome = back === undefined && random.next() < 0.1 ? "guide" : "redirect"
+    const guideToken = back?.token ?? (outcome === "guide" ? tokenOf(random) : "")
+    if (outcome === "guide") tokens.push({ token: guideToken, linkId, person })
+    return {
+      ...{
+        linkId,
+        atMs,
+        outcome,
+        automated: areMachines,
+        synthetic: false,
+        visitor: person.visitor,
+        ip: person.ip,
+      },
+      ...{
+        language: person.language,
+        referrer: random.pick(REFERRERS),
+        rule: random.pick(RULES),
+        variant: "",
+        guideToken,
+      },
+    }
+  }
+
+  return {
+    batch(nowMs) {
+      const instance = next++ % INSTANCES
+      const edge = edges[instance]
+      if (edge === undefined) throw new Error("there are edges")
+      const writer = createBatchWriter()
+      const firstAtMs = nowMs - random.below(SPREAD_MS)
+      for (let i = 0; i < BATCH_VISITS; i++) writer.add(visit(firstAtMs + Math.floor(i / 4)))
+      edge.accepted += BATCH_VISITS
+      const header: BatchHeader = {
+        ...{ instance: edge.instance, sequence: edge.sequence++, sealedAtMs: nowMs, isFinal: false },
+        counters: { accepted: edge.accepted, spilled: 0, dropped: 0 },
+      }
+      return { sealed: writer.seal(header), instance }
+    },
+  }
+}
+
+function makePeople(random: Random, automated: boolean): Person[] {
+  const visitors = Array.from({ length: USER_AGENTS }, (_, i): Visitor => {
+    const [platform, os, device, browser] =
+      CLIENTS[Math.floor(random.next() ** 2 * CLIENTS.length)] ?? CLIENTS[0]
+    return { platform, os, device, browser, automated, id: `v${i.toString(36).padStart(10, "0")}` }
+  })
+  return Array.from({ length: PEOPLE }, () => ({
+    visitor: visitors[random.below(USER_AGENTS)] as Visitor,
+    ip: `${random.pick(NETWORKS)}.${random.below(256)}.${random.below(256)}.${random.below(254) + 1}`,
+    language: random.pick(LANGUAGES),
+  }))
+}
+
+function tokenOf(random: Random): string {
+  const part = () =>
+    random
+      .below(36 ** 5)
+      .toString(36)
+      .padStart(5, "0")
+  return `${part()}${part()}x`
+}
+
+/** Picks with a probability that falls as 1 / rank. */
+function zipf(random: Random, items: string[]): () => string {
+  const sums: number[] = []
+  let sum = 0
+  for (let rank = 1; rank <= items.length; rank++) {
+    sum += 1 / rank
+    sums.push(sum)
+  }
+  return () => {
+    const at = random.next() * sum
+    let low = 0
+    let high = sums.length - 1
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((sums[middle] ?? 0) < at) low = middle + 1
+      else high = middle
+    }
+    return items[low] ?? ""
+  }
+}

@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from "node:fs"
+
+const TICK_MICROSECONDS = 10_000
+
+/** CPU time of a process, of its children, and of those that ended, in microseconds; NaN where there is no /proc. */
+export function cpuOfFamily(pid: number): number {
+  let sum = 0
+  for (const each of [pid, ...childrenOf(pid)]) {
+    const fields = statOf(each)
+    if (fields === undefined) continue
+    const own = Number(fields[11]) + Number(fields[12])
+    const ended = each === pid ? Number(fields[13]) + Number(fields[14]) : 0
+    sum += (own + ended) * TICK_MICROSECONDS
+  }
+  return sum === 0 ? Number.NaN : sum
+}
+
+/** The most memory a process has had at once, in MB. */
+export function peakMemory(pid: number): number {
+  try {
+    const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
+    return Number(kilobytes) / 1_024
+  } catch {
+    return Number.NaN
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const processes = readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+    return processes.filter((each) => statOf(each)?.[1] === String(pid))
+  } catch {
+    return []
+  }
+}
+
+/** From the third field on: state, parent, … */
+function statOf(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,146 @@
+import { writeFile } from "node:fs/promises"
+import { parseArgs } from "node:util"
+import { freePort } from "../scripts/lib/ports.ts"
+import { root, services } from "../scripts/lib/services.ts"
+import { setUp } from "../scripts/lib/setup.ts"
+import { withClient } from "./ingest/database.ts"
+import { type Stores, startStores } from "./ingest/stores.ts"
+import { makeWorkspace } from "./ingest/workspace.ts"
+import { fillCounts, fillVisits } from "./stats/filling.ts"
+import {
+  type Question,
+  questionsAbout,
+  questionsOfVisitors,
+  questionsOfWorkspaces,
+} from "./stats/questions.ts"
+
+/*
+ * How long statistics take over HTTP, one question after another, with a year of counts of 100 million clicks: first with no single visit
+ * in the database, then with millions of them, which must make no difference.
+ */
+const { values: options } = parseArgs({
+  options: {
+    clicks: { type: "string", default: "100000000" },
+    visits: { type: "string", default: "3000000" },
+    rounds: { type: "string", default: "20" },
+    /** The database of DATABASE_URL was filled by an earlier run. */
+    filled: { type: "boolean", default: false },
+    json: { type: "string" },
+  },
+})
+const rounds = Number(options.rounds)
+const say = (line: string) => console.error(line)
+const today = new Date().toISOString().slice(0, 10)
+
+type Times = { name: string; p50: number; p95: number; p99: number }
+
+const stores = await startStores()
+try {
+  if (!options.filled) {
+    await makeWorkspace(stores.databaseUrl, stores.redisUrl)
+    await withClient(stores.databaseUrl, (client) =>
+      fillCounts(client, { clicks: Number(options.clicks), today, say }),
+    )
+  }
+  const ask = await startAdmin(stores)
+  const report = { "no single visits": await measure(ask), "single visits": {} }
+  await withClient(stores.databaseUrl, (client) => fillVisits(client, Number(options.visits), today))
+  say(`${Number(options.visits).toLocaleString("en")} single visits`)
+  report["single visits"] = await measure(ask)
+  if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`)
+} finally {
+  await stores.stop()
+}
+
+type Ask = (question: Question, scope: Record<string, string>) => Promise<number>
+
+/** The admin process; asking gives the milliseconds that the whole answer took. */
+async function startAdmin({ databaseUrl, redisUrl, crew }: Stores): Promise<Ask> {
+  const [port, opsPort] = [await freePort(), await freePort()]
+  const env = {
+    ...process.env,
+    ...{ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, LOG_LEVEL: "warn" },
+    ...{ ADMIN_PORT: String(port), ADMIN_OPS_PORT: String(opsPort), RATE_LIMIT_PER_MINUTE: "1000000" },
+  }
+  const apiKey = await setUp(env, "http://localhost", ["--new-key"])
+  const args = [`${root}/${services.admin.script}`]
+  const member = await crew.start({ name: "admin", command: process.execPath, args, cwd: root, env })
+  const base = `http://127.0.0.1:${port}/v1/stats`
+  await crew.untilReady(member, async () => (await fetch(`http://127.0.0.1:${opsPort}/healthz/ready`)).ok)
+  return async ({ path, params }, scope) => {
+    const startedAt = performance.now()
+    const answer = await fetch(`${base}/${path}?${new URLSearchParams({ ...params, ...scope })}`, {
+      headers: { authorization: `Bearer ${apiKey}` },
+    })
+    const text = await answer.text()
+    const tookMs = performance.now() - startedAt
+    if (answer.status !== 200 || !text.includes('"source":"rollups"') === (path === "visits"))
+      throw new Error(`${path} ${JSON.stringify({ ...params, ...scope })}: ${text.slice(0, 500)}`)
+    return tookMs
+  }
+}
+
+/** Each question of other links, tags and domains each time: the most visited and any. */
+async function measure(ask: Ask): Promise<Record<string, Times[]>> {
+  const { links, tags, domains } = await readScopes()
+  const about = questionsAbout(today)
+  const ofVisitors = questionsOfVisitors(today)
+  const ofWorkspaces = questionsOfWorkspaces(today)
+  return {
+    link: await measureEach(
+      ask,
+      [...about, ...ofVisitors],
+      links.map((link) => ({ link })),
+    ),
+    workspace: await measureEach(ask, [...about, ...ofVisitors, ...ofWorkspaces], [{}]),
+    "tag and domain": await measureEach(ask, about, [
+      ...tags.map((tag) => ({ tag })),
+      ...domains.map((domain) => ({ domain })),
+    ]),
+  }
+}
+
+async function readScopes() {
+  return withClient(stores.databaseUrl, async (client) => {
+    const idsOf = async (sql: string) => (await client.query<{ id: string }>(sql)).rows.map(({ id }) => id)
+    const most = await idsOf("select id from links order by md5(id) limit 10")
+    const any = await idsOf("select id from links order by md5(id) offset 10 limit 10000")
+    const links = Array.from(
+      { length: rounds },
+      (_, i) => (i % 2 === 0 ? most[(i / 2) % most.length] : any[(i * 997) % any.length]) ?? "",
+    )
+    return {
+      links,
+      tags: await idsOf("select id from tags order by id limit 4"),
+      domains: await idsOf("select id from domains"),
+    }
+  })
+}
+
+async function measureEach(
+  ask: Ask,
+  questions: Question[],
+  scopes: Record<string, string>[],
+): Promise<Times[]> {
+  const all: number[] = []
+  const times: Times[] = []
+  for (const question of questions) {
+    const taken: number[] = []
+    for (let round = 0; round < rounds; round++)
+      taken.push(await ask(question, scopes[round % scopes.length] ?? {}))
+    times.push(percentiles(question.name, taken))
+    all.push(...taken)
+  }
+  times.push(percentiles("all", all))
+  console.log(`\n${Object.keys(scopes[0] ?? {})[0] ?? "workspace"}: milliseconds p50 p95 p99`)
+  for (const { name, p50, p95, p99 } of times)
+    console.log(`${name.padEnd(60)} ${[p50, p95, p99].map((ms) => ms.toFixed(1).padStart(7)).join("")}`)
+  return times
+}
+
+function percentiles(name: string, values: number[]): Times {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+  return { name, p50: at(0.5), p95: at(0.95), p99: at(0.99) }
+}

@@ -1,0 +1,182 @@
+import type pg from "pg"
+
+/*
+ * A year of counts straight into the tables, as ingest and folding would have left them: days up to five days ago, quarters of an hour
+ * for the last eight. How many values a day or a quarter has follows from how many visits it has: value i has its share of them, as long
+ * as that is half a visit at least.
+ */
+export const DAYS = 365
+const UNFOLDED_DAYS = 5
+const QUARTERS_DAYS = 8
+/** As folding leaves them. */
+const VALUES_MAX = 200
+/** Links with more visits than all others are visited all year, others mostly in the week they are made. */
+const STEADY_LINKS = 100
+const SHORT_DAYS = 14
+
+const REFERRERS = 2_000
+
+/** How many values there are of each family, and how steeply their shares fall. */
+const FAMILIES = [
+  [
+    "client",
+    120,
+    1.2,
+    "(array['wechat','browser','qq','douyin','wecom','alipay'])[1 + i % 6] || E'\\t' || (array['android','ios','windows','harmonyos','macos'])[1 + i / 6 % 5] || E'\\tphone\\tbrowser-' || i / 30",
+  ],
+  ["place", 200, 1.1, "(array['CN','CN','CN','US','SG'])[1 + i % 5] || E'\\tRegion ' || i"],
+  ["language", 40, 1.8, "'language-' || i"],
+  ["referrer", REFERRERS, 1.3, "'host-' || i || '.example'"],
+  [
+    "decision",
+    80,
+    1.6,
+    "(array['redirect','guide','fallback','denied'])[1 + i % 4] || E'\\t' || (array['','iOS to the store','weekend'])[1 + i / 4 % 3] || E'\\t' || 'side ' || i / 12",
+  ],
+] as const
+
+type Filling = { clicks: number; today: string; say: (line: string) => void }
+
+export async function fillCounts(client: pg.Client, { clicks, today, say }: Filling): Promise<void> {
+  const firstUnfolded = dayAfter(today, -UNFOLDED_DAYS)
+  await client.query(
+    "set synchronous_commit = off; set work_mem = '256MB'; set maintenance_work_mem = '1GB'; set jit = off",
+  )
+  await client.query("alter table visit_days drop constraint visit_days_pkey")
+  await client.query(`
+    create temp table busy as
+    with ranked as (
+      select id, workspace_id, domain_id, row_number() over (order by md5(id)) as rank from links
+    ), totals as (
+      select *, ${clicks} / rank / sum(1.0 / rank) over () as total,
+        case when rank <= ${STEADY_LINKS} then 0 else abs(hashtext(id)) % ${DAYS} end as first,
+        case when rank <= ${STEADY_LINKS} then ${DAYS} else ${SHORT_DAYS} end as days
+      from ranked
+    )
+    select id as link_id, workspace_id, domain_id, '${today}'::date - ${DAYS - 1} + first + d as day,
+      ceil(case when days = ${DAYS} then total / days else total / 2 ^ (d + 1) end)::bigint as visits
+    from totals cross join lateral generate_series(0, days - 1) d
+    where first + d < ${DAYS}`)
+  await client.query(`
+    create temp table scoped as
+    select link_id as scope_id, day, visits from busy
+    union all select workspace_id, day, sum(visits) from busy group by 1, 2
+    union all select domain_id, day, sum(visits) from busy group by 1, 2
+    union all select tag_id, day, sum(visits) from busy join link_tags using (link_id) group by 1, 2
+    order by day, scope_id`)
+  await client.query("analyze scoped")
+  say(`${await count(client, "scoped")} days of links, tags, domains and the workspace`)
+  await fillDays(client, firstUnfolded)
+  say(`${await count(client, "visit_days")} counts by the day`)
+  await client.query("alter table visit_days add primary key (scope_id, family, day, value)")
+  await fillQuarters(client, today)
+  say(`${await count(client, "visit_rollups")} counts by the quarter of an hour`)
+  await client.query("update rollup_state set days_until = $1, quarters_since = $2", [
+    `${firstUnfolded} 00:00Z`,
+    `${dayAfter(today, -QUARTERS_DAYS)} 00:00Z`,
+  ])
+  await client.query("vacuum (analyze) visit_days")
+  await client.query("vacuum (analyze) visit_rollups")
+  await client.query("checkpoint")
+}
+
+async function fillDays(client: pg.Client, firstUnfolded: string): Promise<void> {
+  const into = "insert into visit_days (scope_id, family, day, value, visits, automated, clicks)"
+  for (let offset = -DAYS + 1; offset < -UNFOLDED_DAYS; offset++) {
+    const source = `select scope_id, day, visits from scoped where day = $1`
+    await client.query(`${into} ${combinations("day", source, VALUES_MAX)} order by 1, 2, 4`, [
+      dayAfter(firstUnfolded, offset + UNFOLDED_DAYS),
+    ])
+  }
+  await client.query(`
+    ${into} select scope_id, 'link', day, link_id, sum(visits), sum(visits) / 10, sum(visits) * 6 / 10
+    from busy cross join lateral (
+      select workspace_id as scope_id union all select domain_id
+      union all select tag_id from link_tags t where t.link_id = busy.link_id
+    ) as scopes group by 1, 3, 4 order by day, 1`)
+  await client.query(`
+    ${into} select scope_id, family, day, value, ceil(visits * share), 0, 0
+    from scoped
+      cross join (values ('visitors', '', 0.7), ('guide', 'shown', 0.3), ('guide', 'returned', 0.1)) as kinds (family, value, share)
+    where family = 'guide' or scope_id in (select id from links union all select id from workspaces)
+    order by day, 1`)
+}
+
+/** A partition a day, as upkeep makes them. */
+async function fillQuarters(client: pg.Client, today: string): Promise<void> {
+  for (let offset = -QUARTERS_DAYS; offset <= 1; offset++) {
+    const day = dayAfter(today, offset)
+    const name = `visit_rollups_${day.replaceAll("-", "")}`
+    await client.query(`create table ${name} (like visit_rollups) with (fillfactor = 70)`)
+    const source = `
+      select scope_id, (day + q * interval '15 minutes') at time zone 'UTC' as bucket, visits_of.visits
+      from scoped cross join generate_series(0, 95) q
+        cross join lateral (select round(scoped.visits / 96.0 * (0.5 + random()))::bigint as visits) as visits_of
+      where day = $1 and visits_of.visits > 0`
+    await client.query(
+      `insert into ${name} (scope_id, family, bucket, value, visits, automated, clicks)
+       ${combinations("bucket", source, REFERRERS)} order by 3, 1, 2, 4`,
+      [day],
+    )
+    await client.query(`alter table ${name} add primary key (scope_id, family, bucket, value)`)
+    await client.query(
+      `alter table visit_rollups attach partition ${name}
+       for values from ('${day} 00:00Z') to ('${dayAfter(day, 1)} 00:00Z')`,
+    )
+  }
+}
+
+/** Rows of all families for rows of scope_id, a period and visits. */
+function combinations(period: string, source: string, valuesMax: number): string {
+  const families = FAMILIES.map(([family, most, slope, value]) => {
+    const values = Math.min(most, valuesMax)
+    const first = 1 / sumOfShares(most, slope)
+    return `
+      select scope_id, '${family}', period, value, counted, counted / 10, counted * 6 / 10
+      from (
+        select scope_id, period, i, greatest(1, round(visits * ${first} * i ^ -${slope}::float8))::bigint as counted
+        from source cross join lateral generate_series(
+          1, least(${values}, greatest(1, floor((2 * visits * ${first}) ^ (1 / ${slope}::float8))))::int
+        ) as i
+      ) as counts
+      join (select i, ${value} as value from generate_series(1, ${values}) as i) as names using (i)`
+  })
+  return `
+    select * from (
+      with source as materialized (select scope_id, ${period} as period, visits from (${source}) as given)
+      ${families.join(" union all ")}
+    ) as rows`
+}
+
+function sumOfShares(most: number, slope: number): number {
+  return Array.from({ length: most }, (_, i) => (i + 1) ** -slope).reduce((sum, share) => sum + share, 0)
+}
+
+async function count(client: pg.Client, table: string): Promise<string> {
+  const { rows } = await client.query<{ count: string }>(`select count(*) from ${table}`)
+  return Number(rows[0]?.count).toLocaleString("en")
+}
+
+function dayAfter(day: string, days: number): string {
+  return new Date(Date.parse(day) + days * 86_400_000).toISOString().slice(0, 10)
+}
+
+/** Single visits of the last three days, as many of each link as its share of the day. */
+export async function fillVisits(client: pg.Client, visits: number, today: string): Promise<void> {
+  for (let offset = -2; offset <= 0; offset++) {
+    const day = dayAfter(today, offset)
+    const name = `visits_${day.replaceAll("-", "")}`
+    await client.query(
+      `create table if not exists ${name} partition of visits for values from ('${day} 00:00Z') to ('${dayAfter(day, 1)} 00:00Z')`,
+    )
+    await client.query(
+      `insert into visits (at, link_id, workspace_id, outcome, automated, platform, os, device, browser, language, referrer)
+       select ('${day} 00:00Z'::timestamptz + n * interval '24 hours' / ${Math.ceil(visits / 3)}), l.id, l.workspace_id,
+         'redirect', n % 10 = 0, 'wechat', 'android', 'phone', 'browser-1', 'zh-CN', ''
+       from generate_series(0, ${Math.ceil(visits / 3)} - 1) n
+         join (select row_number() over (order by md5(id)) as rank, id, workspace_id from links) l
+           on l.rank = 1 + floor(10000 ^ random())::int % 10000`,
+    )
+  }
+  await client.query("vacuum (analyze) visits")
+}

@@ -1,0 +1,69 @@
+import { type ServiceProcess, startProcess } from "./process.ts"
+import type { Scope } from "./scope.ts"
+import { startProxy, type TcpProxy } from "./tcp-proxy.ts"
+
+/** An edge or ingest with its own way to each store, which can be ended and started again on its ports and folder. */
+export type Member = {
+  readonly url: string
+  readonly toRedis: TcpProxy
+  readonly toPostgres: TcpProxy
+  readonly process: ServiceProcess
+  readonly isRunning: boolean
+  /** Ready when it resolves, unless it need not be: an edge without Redis is not. */
+  start(options?: { waitsReady?: boolean }): Promise<void>
+  /** Resolves to its exit code: 0 after a stop in good order. */
+  stop(): Promise<number | NodeJS.Signals | null>
+  kill9(): Promise<void>
+  /** A metric by its name and labels, as they are printed; 0 for one that it has not. */
+  metric(name: string): Promise<number>
+}
+
+type Stores = { DATABASE_URL: string; REDIS_URL: string }
+
+export async function startMember(
+  scope: Scope,
+  name: "edge" | "ingest",
+  stores: Stores,
+  env: Record<string, string>,
+): Promise<Member> {
+  const toRedis = await proxyOf(scope, stores.REDIS_URL, 6379)
+  const toPostgres = await proxyOf(scope, stores.DATABASE_URL, 5432)
+  const led = {
+    REDIS_URL: toRedis.through(stores.REDIS_URL),
+    DATABASE_URL: toPostgres.through(stores.DATABASE_URL),
+  }
+  const run = (options = {}) => startProcess(scope, name, { ...env, ...led }, options)
+  let current = await run()
+  let isRunning = true
+  return {
+    ...{ toRedis, toPostgres },
+    url: current.url,
+    get process() {
+      return current
+    },
+    get isRunning() {
+      return isRunning
+    },
+    async start(options) {
+      current = await run(options)
+      isRunning = true
+    },
+    async stop() {
+      isRunning = false
+      return current.stop()
+    },
+    async kill9() {
+      isRunning = false
+      await current.kill9()
+    },
+    async metric(metric) {
+      const lines = (await (await fetch(`${current.ops}/metrics`)).text()).split("\n")
+      return Number(lines.find((line) => line.startsWith(`${metric} `))?.slice(metric.length) ?? 0)
+    },
+  }
+}
+
+function proxyOf(scope: Scope, url: string, usualPort: number) {
+  const { port, hostname } = new URL(url)
+  return startProxy(scope, Number(port) || usualPort, hostname)
+}
