@@ -72,7 +72,7 @@ export function createRegistry(sources: Sources): Registry {
       return byKey("answer", { granted, exhausted, open, closed })
     },
   )
-  counter("qiao_edge_caps_missing_total", "Links with maxClicks that had no counter in Redis", [], () => [
+  counter("qiao_edge_caps_missing_total", "Answers of caps where Redis had no counter", [], () => [
     [{}, caps.counters.missing],
   ])
   counter(

@@ -26,12 +26,20 @@ export async function takeLock(folder: string, name: string): Promise<SpillLock 
   server.on("error", () => {})
   server.listen(socketPath(folder, own))
   await once(server, "listening")
-  const { alive, dead } = await othersIn(folder, own)
-  await Promise.all(dead.map((socket) => rm(`${folder}/${socket}`, { force: true })))
-  const isOurs = alive.length === 0 && (await readdir(folder)).includes(own)
+  const isOurs = await isAlone(folder, own).catch(async (err: unknown) => {
+    await closed(server)
+    throw err
+  })
   if (isOurs) return { release: () => closed(server) }
   await closed(server)
   return null
+}
+
+/** Whether nobody else listens; removes the sockets of the dead. */
+async function isAlone(folder: string, own: string): Promise<boolean> {
+  const { alive, dead } = await othersIn(folder, own)
+  await Promise.all(dead.map((socket) => rm(`${folder}/${socket}`, { force: true })))
+  return alive.length === 0 && (await readdir(folder)).includes(own)
 }
 
 async function othersIn(folder: string, own?: string): Promise<{ alive: string[]; dead: string[] }> {

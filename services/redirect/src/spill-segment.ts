@@ -15,10 +15,10 @@ const NUMBERED = /^(\d{12})\.segment/
 const ASIDE = ".corrupt"
 
 /** What former processes left, oldest first; what they set aside counts by its bytes alone. */
-export async function listSegments(
-  folder: string,
-): Promise<{ segments: Segment[]; asideBytes: number; lastNumber: number }> {
-  const listed = { segments: [] as Segment[], asideBytes: 0, lastNumber: 0 }
+export type Listed = { segments: Segment[]; asideBytes: number; lastNumber: number }
+
+export async function listSegments(folder: string): Promise<Listed> {
+  const listed: Listed = { segments: [], asideBytes: 0, lastNumber: 0 }
   for (const file of (await readdir(folder)).sort()) {
     const number = NUMBERED.exec(file)?.[1]
     if (number === undefined) continue
@@ -63,16 +63,23 @@ export async function cutAndClose({ handle, segment }: OpenSegment): Promise<voi
   await handle.close().catch(() => {})
 }
 
-/** One that cannot be read is as good as corrupt; of one that somebody removed nothing is left to keep. */
+/** What the process or the machine has too little of for now. */
+const SCARCITIES = new Set(["EMFILE", "ENFILE", "ENOMEM"])
+
+/**
+ * Null while it cannot be read for want of something. One that can never be read is as good as corrupt; of one that somebody removed
+ * nothing is left to keep.
+ */
 export async function readSegment({
   path,
   bytes,
-}: Segment): Promise<{ batches: SealedBatch[]; end: SegmentEnd }> {
+}: Segment): Promise<{ batches: SealedBatch[]; end: SegmentEnd } | null> {
   try {
     return readFrames((await readFile(path)).subarray(0, bytes))
   } catch (err) {
-    const isGone = err instanceof Error && "code" in err && err.code === "ENOENT"
-    return { batches: [], end: isGone ? "whole" : "corrupt" }
+    const code = err instanceof Error && "code" in err ? String(err.code) : ""
+    if (SCARCITIES.has(code)) return null
+    return { batches: [], end: code === "ENOENT" ? "whole" : "corrupt" }
   }
 }
 

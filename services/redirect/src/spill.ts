@@ -1,12 +1,10 @@
-import { mkdir } from "node:fs/promises"
 import type { Logger } from "pino"
+import { openFolder } from "./spill-folder.ts"
 import { encodeFrame, type SealedBatch, type SegmentEnd } from "./spill-frame.ts"
-import { type SpillLock, takeLock } from "./spill-lock.ts"
 import {
   appendFrames,
   createSegment,
   cutAndClose,
-  listSegments,
   type OpenSegment,
   readSegment,
   removeSegment,
@@ -16,10 +14,7 @@ import {
 } from "./spill-segment.ts"
 
 /*
- * Spill: batches on disk that could not be sent, a queue in a folder.
- *
- *   shut ──lock taken, former segments listed──► open ──close──► shut
- *        └─ tried again each second
+ * Spill: batches on disk that could not be sent, a queue in a folder; shut, and without effect, while the folder is not this process's.
  *
  *   a segment: written ──long enough, or the oldest of all──► finished ──peek──► read ──all acknowledged──► removed
  *                 └─ a write failed: cut to what counts, finished          └─ corrupt: set aside, when what came before is acknowledged
@@ -31,7 +26,7 @@ import {
 export type Spill = {
   /** Resolves to how many of them, from the first, it took. */
   append(batches: readonly SealedBatch[]): Promise<number>
-  /** The oldest batch, until it is acknowledged; `isOwn`: of this process. One caller at a time. */
+  /** The oldest batch that can be read now, until it is acknowledged; `isOwn`: of this process. One caller at a time. */
   peek(): Promise<(SealedBatch & { isOwn: boolean }) | null>
   /** The batch of the last `peek` has arrived. */
   acknowledge(): void
@@ -53,7 +48,6 @@ export type SpillCounters = {
 
 /** Small enough to be read and written at one go, large enough that a gigabyte is a few hundred files. */
 const SEGMENT_BYTES_MAX = 2 ** 21
-const RETRY_MS = 1_000
 
 type Reading = { segment: Segment; batches: SealedBatch[]; end: SegmentEnd; next: number }
 
@@ -68,7 +62,6 @@ export function createSpill(options: {
   const counters = { visits: 0, lostVisits: 0, bytes: 0, tornTails: 0, corruptSegments: 0, failures: 0 }
   /** Oldest first; the one that is written is the last. */
   const segments: Segment[] = []
-  let lock: SpillLock | null = null
   let writing: OpenSegment | null = null
   let reading: Reading | null = null
   let lastNumber = 0
@@ -84,29 +77,17 @@ export function createSpill(options: {
     isTroubled = false
   }
 
-  const open = async () => {
-    let taken: SpillLock | null = null
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 })
-      taken = await takeLock(folder, newId())
-      if (taken === null) throw new Error("another process has it")
-      const listed = await listSegments(folder)
+  const home = openFolder({
+    ...{ folder, newId },
+    onOpen(listed) {
       segments.push(...listed.segments)
       counters.bytes = listed.asideBytes + sum(listed.segments.map(({ bytes }) => bytes))
       lastNumber = listed.lastNumber
-      lock = taken
       noTrouble()
-    } catch (err) {
-      trouble(err)
-      await taken?.release()
-      if (!isClosed) retry = setTimeout(tryToOpen, RETRY_MS).unref()
-    }
-  }
-  const tryToOpen = () => {
-    opening = open()
-  }
-  let retry: NodeJS.Timeout | undefined
-  let opening = open()
+    },
+    onFailure: trouble,
+  })
+  const isShut = () => isClosed || !home.isOpen
 
   // Only one at a time touches the segment that is written.
   let turn: Promise<unknown> = Promise.resolve()
@@ -146,17 +127,17 @@ export function createSpill(options: {
   }
 
   const append = async (batches: readonly SealedBatch[]): Promise<number> => {
-    if (lock === null) return 0
+    if (isShut()) return 0
     const frames = framesThatFit(batches)
     if (frames.length === 0) return 0
     try {
+      if (writing !== null && writing.segment.bytes > SEGMENT_BYTES_MAX) await finish()
       const target = writing ?? (await begin())
       const visits = sum(batches.slice(0, frames.length).map((batch) => batch.visits))
       const bytesBefore = target.segment.bytes
       await appendFrames(target, frames, visits)
       counters.visits += visits
       counters.bytes += target.segment.bytes - bytesBefore
-      if (target.segment.bytes > SEGMENT_BYTES_MAX) await finish()
       noTrouble()
       return frames.length
     } catch (err) {
@@ -170,7 +151,8 @@ export function createSpill(options: {
   const startReading = async (segment: Segment): Promise<Reading | null> => {
     if (writing?.segment === segment) await inTurn(finish)
     if (segments[0] !== segment) return null
-    return { segment, ...(await readSegment(segment)), next: 0 }
+    const read = await readSegment(segment)
+    return read && { segment, ...read, next: 0 }
   }
 
   /** What is left of its visits cannot be read. */
@@ -190,9 +172,9 @@ export function createSpill(options: {
   return {
     append: (batches) => inTurn(() => append(batches)),
     async peek() {
-      for (let oldest = segments[0]; oldest !== undefined && lock !== null; oldest = segments[0]) {
+      for (let oldest = segments[0]; oldest !== undefined && !isShut(); oldest = segments[0]) {
         reading ??= await startReading(oldest)
-        if (reading === null) continue
+        if (reading === null) return null
         const batch = reading.batches[reading.next]
         if (batch !== undefined) return { ...batch, isOwn: reading.segment.isOwn }
         await finishReading(reading)
@@ -210,15 +192,11 @@ export function createSpill(options: {
     },
     async close() {
       isClosed = true
-      clearTimeout(retry)
-      await opening
       await inTurn(finish)
-      const held = lock
-      lock = null
-      await held?.release()
+      await home.close()
     },
     get counters() {
-      return { ...counters, isOpen: lock !== null, segments: segments.length }
+      return { ...counters, isOpen: !isShut(), segments: segments.length }
     },
   }
 }

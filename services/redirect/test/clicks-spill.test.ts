@@ -70,6 +70,26 @@ t.test(
   },
 )
 
+t.test("at any time while megabytes go to the disk and come back, every visit is somewhere", async (t) => {
+  const { proxy, edge } = await startBehindProxy(t, { bufferMax: 200_000, batchMax: 1_000 })
+  goAway(proxy)
+  const { recorder } = edge
+  const faults: string[] = []
+  const watchUntil = async (isOver: () => boolean) => {
+    while (!isOver()) {
+      const { accepted, sent, waiting, spilled, dropped } = recorder.counters
+      if (accepted !== sent + waiting + spilled + dropped) faults.push(JSON.stringify(recorder.counters))
+      await new Promise(setImmediate)
+    }
+  }
+  edge.add(0, 150_000)
+  await watchUntil(() => recorder.counters.spilled === 150_000)
+  t.ok(edge.spillCounters().segments > 1)
+  proxy.accept()
+  await watchUntil(() => recorder.counters.sent === 150_000)
+  t.same(faults, [])
+})
+
 t.test("batches tell how many visits lay in the spill", async (t) => {
   const { proxy, edge, stream } = await startBehindProxy(t)
   goAway(proxy)

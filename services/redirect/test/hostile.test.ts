@@ -76,6 +76,20 @@ t.test("no request target, however broken, is answered with a 5xx or a redirect"
   }
 })
 
+t.test("of unknown paths, however broken, its owner is told what any text column can hold", async (t) => {
+  await askRaw(edge.port, request("/the-last-one"))
+  const orphans = async () => (await publisher.batches()).flatMap((batch) => batch.orphans)
+  await waitFor("the last one", async () => (await orphans()).some(({ path }) => path === "/the-last-one"))
+  const paths = (await orphans()).map(({ path }) => path)
+  t.ok(paths.includes("/%00") && paths.some((path) => path.length === 200))
+  for (const path of paths) {
+    t.ok(
+      path.startsWith("/") && path.length <= 200 && !path.includes("\0") && path.isWellFormed(),
+      JSON.stringify(path.slice(0, 60)),
+    )
+  }
+})
+
 t.test("no Host header, however broken, is answered with a 5xx or a redirect", async (t) => {
   const hosts = [
     "",

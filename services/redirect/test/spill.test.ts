@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { appendFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises"
+import { appendFile, mkdir, readdir, readFile, rm, rmdir, stat, truncate, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import pino from "pino"
 import t, { type Test } from "tap"
@@ -11,6 +11,7 @@ import { encodeFrame, type SealedBatch } from "../src/spill-frame.ts"
 import { newFolder } from "./support/folder.ts"
 
 const HOLDER = fileURLToPath(new URL("support/spill-holder.ts", import.meta.url))
+const STARVED = fileURLToPath(new URL("support/spill-starved.ts", import.meta.url))
 const log = pino({ level: process.env.TEST_LOG ?? "silent" })
 
 const batch = (i: number, bytes = 100): SealedBatch => ({
@@ -248,6 +249,30 @@ t.test("a folder that cannot be made takes nothing, hurts nobody, and is tried a
   await rm(folder)
   await isOpen(spill)
   t.equal(await spill.append(batches(0, 3)), 3)
+})
+
+t.test("a try for the folder that failed half-way is no other process to the next one", async (t) => {
+  const folder = await newFolder(t)
+  const inTheWay = `${folder}/lock-of-nobody.sock`
+  await mkdir(inTheWay)
+  const spill = newSpill(t, folder)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  t.notOk(spill.counters.isOpen)
+  t.same(await readdir(folder), ["lock-of-nobody.sock"], "its own socket is gone")
+  await rmdir(inTheWay)
+  await isOpen(spill)
+})
+
+t.test("what cannot be read for want of file descriptors is read when there are some", async (t) => {
+  const folder = await newFolder(t)
+  const former = await openSpill(t, folder)
+  await former.append([{ ...batch(0), sealed: "batch 0" }])
+  await former.close()
+  const starve = 'ulimit -n 60 && exec "$0" "$@"'
+  const child = startChild("sh", ["-c", starve, process.execPath, STARVED, folder])
+  t.teardown(() => child.stop("SIGKILL"))
+  await waitFor("its end", () => child.output().includes("end"), { timeoutMs: 10_000 })
+  t.match(child.output(), /starved: nothing, 0 corrupt\nfed: batch 0, 0 corrupt\n/)
 })
 
 t.test("a folder that is taken away takes nothing more, and counts it", async (t) => {
