@@ -10,30 +10,30 @@ const UNFOLDED_DAYS = 5
 const QUARTERS_DAYS = 8
 /** As folding leaves them. */
 const VALUES_MAX = 200
+const NO_LIMIT = 1_000_000
 /** Links with more visits than all others are visited all year, others mostly in the week they are made. */
 const STEADY_LINKS = 100
 const SHORT_DAYS = 14
 
-const REFERRERS = 2_000
-
-/** How many values there are of each family, and how steeply their shares fall. */
+/** How many values there are of each family, in a link and elsewhere, and how steeply their shares fall. */
 const FAMILIES = [
-  [
-    "client",
-    120,
-    1.2,
-    "(array['wechat','browser','qq','douyin','wecom','alipay'])[1 + i % 6] || E'\\t' || (array['android','ios','windows','harmonyos','macos'])[1 + i / 6 % 5] || E'\\tphone\\tbrowser-' || i / 30",
-  ],
-  ["place", 200, 1.1, "(array['CN','CN','CN','US','SG'])[1 + i % 5] || E'\\tRegion ' || i"],
-  ["language", 40, 1.8, "'language-' || i"],
-  ["referrer", REFERRERS, 1.3, "'host-' || i || '.example'"],
-  [
-    "decision",
-    80,
-    1.6,
-    "(array['redirect','guide','fallback','denied'])[1 + i % 4] || E'\\t' || (array['','iOS to the store','weekend'])[1 + i / 4 % 3] || E'\\t' || 'side ' || i / 12",
-  ],
-] as const
+  {
+    ...{ family: "client", ofLink: 60, ofOthers: 120, slope: 1.8 },
+    value: `concat_ws(E'\t', (array['wechat','browser','qq','douyin','wecom','alipay'])[1 + i % 6],
+      (array['android','ios','windows','harmonyos','macos'])[1 + i / 6 % 5], 'phone', 'browser-' || i / 30)`,
+  },
+  {
+    ...{ family: "place", ofLink: 120, ofOthers: 150, slope: 1.9 },
+    value: `concat_ws(E'\t', (array['CN','CN','CN','US','SG'])[1 + i % 5], 'Region ' || i)`,
+  },
+  { family: "language", ofLink: 8, ofOthers: 40, slope: 2.5, value: "'language-' || i" },
+  { family: "referrer", ofLink: 300, ofOthers: 2_000, slope: 1.6, value: "'host-' || i || '.example'" },
+  {
+    ...{ family: "decision", ofLink: 8, ofOthers: 80, slope: 1.6 },
+    value: `concat_ws(E'\t', (array['redirect','guide','fallback','denied'])[1 + i % 4],
+      (array['','iOS to the store','weekend'])[1 + i / 4 % 3], 'side ' || i / 12)`,
+  },
+]
 
 type Filling = { clicks: number; today: string; say: (line: string) => void }
 
@@ -115,7 +115,7 @@ async function fillQuarters(client: pg.Client, today: string): Promise<void> {
       where day = $1 and visits_of.visits > 0`
     await client.query(
       `insert into ${name} (scope_id, family, bucket, value, visits, automated, clicks)
-       ${combinations("bucket", source, REFERRERS)} order by 3, 1, 2, 4`,
+       ${combinations("bucket", source, NO_LIMIT)} order by 3, 1, 2, 4`,
       [day],
     )
     await client.query(`alter table ${name} add primary key (scope_id, family, bucket, value)`)
@@ -128,18 +128,18 @@ async function fillQuarters(client: pg.Client, today: string): Promise<void> {
 
 /** Rows of all families for rows of scope_id, a period and visits. */
 function combinations(period: string, source: string, valuesMax: number): string {
-  const families = FAMILIES.map(([family, most, slope, value]) => {
-    const values = Math.min(most, valuesMax)
-    const first = 1 / sumOfShares(most, slope)
+  const families = FAMILIES.map(({ family, ofLink, ofOthers, slope, value }) => {
+    const first = 1 / sumOfShares(ofOthers, slope)
+    const most = `case when scope_id like 'lnk%' then ${ofLink} else ${ofOthers} end`
     return `
       select scope_id, '${family}', period, value, counted, counted / 10, counted * 6 / 10
       from (
         select scope_id, period, i, greatest(1, round(visits * ${first} * i ^ -${slope}::float8))::bigint as counted
         from source cross join lateral generate_series(
-          1, least(${values}, greatest(1, floor((2 * visits * ${first}) ^ (1 / ${slope}::float8))))::int
+          1, least(${valuesMax}, ${most}, greatest(1, floor((2 * visits * ${first}) ^ (1 / ${slope}::float8))))::int
         ) as i
       ) as counts
-      join (select i, ${value} as value from generate_series(1, ${values}) as i) as names using (i)`
+      join (select i, ${value} as value from generate_series(1, ${ofOthers}) as i) as names using (i)`
   })
   return `
     select * from (

@@ -9,7 +9,9 @@ export function questionsAbout(today: string): Question[] {
   const visits = (name: string, params: Record<string, string>) => ({ name, path: "visits", params })
   return [
     visits("30 days", {}),
-    visits("30 days beside the 30 before, by platform", { compare: "previous", groupBy: "platform" }),
+    visits("30 days beside the 30 before, by platform", {
+      ...{ from: midnight(30), to: midnight(0), compare: "previous", groupBy: "platform" },
+    }),
     visits("a year by day", year),
     visits("a year by month and platform", { ...year, interval: "month", groupBy: "platform" }),
     visits("a year by week and referrer", { ...year, interval: "week", groupBy: "referrer" }),

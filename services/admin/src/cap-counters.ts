@@ -15,8 +15,11 @@ import type { PublishableRecord } from "./repositories/publishable.ts"
  * and never lowers it, unless clicks were erased since.
  */
 
-/** What Postgres knows of the clicks of a link with `maxClicks`; `since` is when they were erased last, in epoch milliseconds. */
-export type CountedClicks = { linkId: string; used: number; since: number }
+/**
+ * What Postgres knows of the clicks of a link with `maxClicks`; `since` is when they were erased last, in epoch milliseconds, null while
+ * they are being erased: the counter stays what it is until that is done.
+ */
+export type CountedClicks = { linkId: string; used: number; since: number | null }
 
 /** For edges that have not heard yet: they may go on to take from it. */
 const ENDING_SECONDS = 60
@@ -26,6 +29,7 @@ const START_LUA = `
   local held = redis.call('HMGET', KEYS[1], 'epoch', 'revision', '${CAP_USED}', 'since')
   local heldEpoch, heldRevision = tonumber(held[1]) or 0, tonumber(held[2]) or 0
   if heldEpoch > epoch or (heldEpoch == epoch and heldRevision > revision) then return 0 end
+  if since == '' then since = held[4] or '0' end
   if held[4] == since then used = math.max(used, tonumber(held[3])) end
   redis.call('HSET', KEYS[1], 'epoch', epoch, 'revision', revision, '${CAP_USED}', used, 'since', since)
   redis.call('PERSIST', KEYS[1])
@@ -47,7 +51,7 @@ declare module "ioredis" {
       epoch: number,
       revision: number,
       used: number,
-      since: number,
+      since: number | "",
     ): Result<number, Context>
     endCap(key: string, epoch: number, revision: number, seconds: number): Result<number, Context>
   }
@@ -63,7 +67,7 @@ export async function startCaps(redis: Redis, epoch: number, records: Publishabl
   await Promise.all(
     records.map(async ({ revision, counted }) => {
       if (counted === null) return
-      await redis.startCap(capKey(counted.linkId), epoch, revision, counted.used, counted.since)
+      await redis.startCap(capKey(counted.linkId), epoch, revision, counted.used, counted.since ?? "")
     }),
   )
 }

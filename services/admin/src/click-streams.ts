@@ -21,14 +21,18 @@ export async function readBacklog(redis: Redis, partitions: number): Promise<Str
 }
 
 async function backlogOf(redis: Redis, partition: number): Promise<StreamBacklog> {
-  const stream = clickStreamKey(partition)
-  const [batches, deadLetters, oldest] = await Promise.all([
-    redis.xlen(stream),
+  const [batches, deadLetters, oldestAtMs] = await Promise.all([
+    redis.xlen(clickStreamKey(partition)),
     redis.xlen(deadLetterKey(partition)),
-    redis.xrange(stream, "-", "+", "COUNT", 1),
+    readOldestAt(redis, partition),
   ])
-  const [first] = oldest
-  return { partition, batches, deadLetters, oldestAtMs: first === undefined ? null : atMsOf(first[0]) }
+  return { partition, batches, deadLetters, oldestAtMs }
+}
+
+/** When the oldest batch that waits in a partition's stream came there. */
+export async function readOldestAt(redis: Redis, partition: number): Promise<number | null> {
+  const [oldest] = await redis.xrange(clickStreamKey(partition), "-", "+", "COUNT", 1)
+  return oldest === undefined ? null : atMsOf(oldest[0])
 }
 
 /** The id of an entry begins with the time at which it came. */

@@ -8,7 +8,7 @@ const schema = z
     REDIS_URL: redisUrl,
     LOG_LEVEL: logLevel,
     OPS_HOST: z.string().default("127.0.0.1"),
-    /** City databases in MaxMind's format, instead of those that come with Qiao. */
+    /** City, ISP and ASN databases in MaxMind's format, instead of those that come with Qiao. */
     GEO_DATABASES: words,
 
     ADMIN_HOST: z.string().default("127.0.0.1"),
@@ -56,7 +56,7 @@ const schema = z
     INGEST_OPS_PORT: port(9083),
     /** Must be the same on every edge and ingest. */
     CLICK_PARTITIONS: count(4),
-    INGEST_BATCHES_MAX: count(50),
+    INGEST_BATCHES_MAX: count(200),
     /** Batches sealed longer ago are counted as expired; their ids are no longer known. */
     SPILL_MAX_AGE_HOURS: count(72),
     /** How long single visits are kept, and at least as long as they may arrive late; the counts of them stay. */

@@ -18,16 +18,43 @@ const MACHINE: Counts = { visits: 1, automated: 1, clicks: 0 }
 const PERSON: Counts = { visits: 1, automated: 0, clicks: 0 }
 const CLICK: Counts = { visits: 1, automated: 0, clicks: 1 }
 
+export type VisitCounter = { add(row: VisitRow): void; counted(): Counted }
+
 /**
  * Counts visits by the scopes and families of rollups.ts: first by link and quarter, then those of links that count in the same wider
  * scopes together, and what comes of that by each scope. So most of the work does not grow with the number of scopes.
  */
-export function countVisits(rows: VisitRow[]): Counted {
+export function createVisitCounter(): VisitCounter {
   const quarters: Tally = new Map()
+  const byQuarter = new Map<Quarter, Families>()
+  return {
+    add({ visit, place, quarter }) {
+      let families = byQuarter.get(quarter)
+      if (families === undefined) {
+        families = familiesOf(quarters, quarter.linkId, quarter.start)
+        byQuarter.set(quarter, families)
+      }
+      const { outcome, automated, synthetic, visitor, language, referrer, rule, variant } = visit
+      const counts = automated ? MACHINE : isClick(visit) ? CLICK : PERSON
+      if (synthetic) {
+        add(families.synthetic, outcome, counts)
+        return
+      }
+      add(families.client, clientOf(visitor), counts)
+      add(families.place, `${place.country}${SEPARATOR}${place.region}`, counts)
+      add(families.language, language, counts)
+      add(families.referrer, referrer, counts)
+      add(families.decision, `${outcome}${SEPARATOR}${word(rule)}${SEPARATOR}${word(variant)}`, counts)
+    },
+    counted: () => addWiderScopes(quarters, byQuarter),
+  }
+}
+
+function addWiderScopes(quarters: Tally, byQuarter: Map<Quarter, Families>): Counted {
   const days: Tally = new Map()
   const links = new Map<string, LinkCounts>()
   const alike = new Map<string, { scopeIds: string[]; start: string; families: Families }>()
-  for (const [{ linkId, link, start, day }, families] of countByLink(rows, quarters)) {
+  for (const [{ linkId, link, start, day }, families] of byQuarter) {
     const total = sumOf(families.language)
     addToLink(links, linkId, total, sumOf(families.synthetic).visits)
     if (link === undefined) continue
@@ -42,33 +69,6 @@ export function countVisits(rows: VisitRow[]): Counted {
   for (const { scopeIds, start, families } of alike.values())
     for (const scopeId of scopeIds) addFamilies(familiesOf(quarters, scopeId, start), families)
   return { links: [...links.values()].sort((a, b) => (a.linkId < b.linkId ? -1 : 1)), quarters, days }
-}
-
-function countByLink(rows: VisitRow[], quarters: Tally): Map<Quarter, Families> {
-  const byQuarter = new Map<Quarter, Families>()
-  for (const { visit, place, quarter } of rows) {
-    const { outcome, automated, synthetic, visitor, language, referrer } = visit
-    const counts = automated ? MACHINE : isClick(visit) ? CLICK : PERSON
-    let families = byQuarter.get(quarter)
-    if (families === undefined) {
-      families = familiesOf(quarters, quarter.linkId, quarter.start)
-      byQuarter.set(quarter, families)
-    }
-    if (synthetic) {
-      add(families.synthetic, outcome, counts)
-      continue
-    }
-    add(families.client, clientOf(visitor), counts)
-    add(families.place, `${place.country}${SEPARATOR}${place.region}`, counts)
-    add(families.language, language, counts)
-    add(families.referrer, referrer, counts)
-    add(
-      families.decision,
-      `${outcome}${SEPARATOR}${word(visit.rule)}${SEPARATOR}${word(visit.variant)}`,
-      counts,
-    )
-  }
-  return byQuarter
 }
 
 const clientOf = ({ platform, os, device, browser }: Visitor): string =>

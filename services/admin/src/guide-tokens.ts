@@ -11,27 +11,26 @@ export type GuideToken = TokenTimes & { linkId: string; token: string; link: Lin
 /** Where a visitor who was asked to open the link elsewhere got to what it promises. */
 const RETURNS: ReadonlySet<Outcome> = new Set(["redirect", "fallback", "app", "mini_program"])
 
-/** The earliest times of every token that people were shown or brought back, in key order. */
-export function guideTokensOf(rows: VisitRow[]): GuideToken[] {
+export type TokenList = {
+  add(row: VisitRow): void
+  /** The earliest times of every token that people were shown or brought back, in key order. */
+  tokens(): GuideToken[]
+}
+
+export function createTokenList(): TokenList {
   const tokens = new Map<string, GuideToken>()
-  for (const { visit, atMs, quarter } of rows) {
-    const { linkId, guideToken: token, outcome } = visit
-    const isShown = outcome === "guide"
-    if (token === "" || !isPerson(visit) || !(isShown || RETURNS.has(outcome)) || !isGuideToken(token))
-      continue
-    const key = `${linkId} ${token}`
-    const seen = tokens.get(key) ?? {
-      ...{ linkId, token, link: quarter.link, shownAtMs: null, returnedAtMs: null },
-    }
-    tokens.set(key, {
-      ...seen,
-      ...earliestOf(
-        seen,
-        isShown ? { shownAtMs: atMs, returnedAtMs: null } : { shownAtMs: null, returnedAtMs: atMs },
-      ),
-    })
+  return {
+    add({ visit, atMs, quarter: { linkId, link } }) {
+      const { guideToken: token, outcome } = visit
+      const isShown = outcome === "guide"
+      if (token === "" || !isPerson(visit) || !(isShown || RETURNS.has(outcome)) || !isGuideToken(token))
+        return
+      const key = `${linkId} ${token}`
+      const seen = { shownAtMs: isShown ? atMs : null, returnedAtMs: isShown ? null : atMs }
+      tokens.set(key, { linkId, token, link, ...earliestOf(tokens.get(key) ?? seen, seen) })
+    },
+    tokens: () => [...tokens].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, times]) => times),
   }
-  return [...tokens].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, times]) => times)
 }
 
 /** The first times of both. */

@@ -1,9 +1,11 @@
 import { CLICK_GROUP, clickStreamKey, deadLetterKey, REPORTS_KEY } from "@qiao/core/keys.ts"
 import type { Redis } from "ioredis"
 import { Counter, Gauge, type Registry } from "prom-client"
+import { readOldestAt } from "./click-streams.ts"
 import type { Db } from "./db/connect.ts"
 import type { IngestMetrics } from "./ingesting.ts"
 import type { ReportMetrics } from "./reporting.ts"
+import { sumAccounts } from "./repositories/edge-instances.ts"
 import { countErasuresDue } from "./repositories/erasures.ts"
 import { readKept } from "./repositories/kept.ts"
 import type { UpkeepMetrics } from "./upkeep.ts"
@@ -31,7 +33,7 @@ type Deps = { redis: Redis; db: Db; partitions: number; counts: Metrics; now: ()
 export function ingestMetrics(registry: Registry, { redis, db, partitions, counts, now }: Deps): void {
   const registers = [registry]
   for (const [field, help] of Object.entries(HELP)) {
-    const name = `qiao_ingest_${field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`
+    const name = `qiao_ingest_${snakeCase(field)}_total`
     new Counter({
       name,
       help,
@@ -58,8 +60,8 @@ export function ingestMetrics(registry: Registry, { redis, db, partitions, count
     "qiao_ingest_backlog_seconds",
     "For how long the oldest batch of a stream waits",
     async (partition) => {
-      const [oldest] = await redis.xrange(clickStreamKey(partition), "-", "+", "COUNT", 1)
-      return oldest === undefined ? 0 : Math.max(0, now() - Number.parseInt(oldest[0], 10)) / 1_000
+      const oldestAtMs = await readOldestAt(redis, partition)
+      return oldestAtMs === null ? 0 : Math.max(0, now() - oldestAtMs) / 1_000
     },
   )
   perPartition(
@@ -74,6 +76,11 @@ export function ingestMetrics(registry: Registry, { redis, db, partitions, count
     redis.xlen(deadLetterKey(partition)),
   )
   gauge("qiao_ingest_erasures_due", "Erasures that are not finished", () => countErasuresDue(db))
+  gauge(
+    "qiao_ingest_unbalanced_instances",
+    "Edges whose visits or batches do not add up, as /v1/stats/accounting tells",
+    async () => (await sumAccounts(db, new Date(now()))).unbalanced,
+  )
   new Gauge({
     name: "qiao_ingest_kept_timestamp_seconds",
     help: "Since or until when Postgres has or takes what, by the upkeep",
@@ -81,7 +88,8 @@ export function ingestMetrics(registry: Registry, { redis, db, partitions, count
     labelNames: ["what"],
     async collect() {
       const times = await readKept(db).catch(() => ({}))
-      for (const [what, time] of Object.entries(times)) this.set({ what }, time.getTime() / 1_000)
+      for (const [what, time] of Object.entries(times))
+        this.set({ what: snakeCase(what) }, time.getTime() / 1_000)
     },
   })
 
@@ -113,3 +121,5 @@ export function ingestMetrics(registry: Registry, { redis, db, partitions, count
     })
   }
 }
+
+const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

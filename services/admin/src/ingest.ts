@@ -5,11 +5,10 @@ import { collectDefaultMetrics, Registry } from "prom-client"
 import { parseConfig } from "./config.ts"
 import { connectDb } from "./db/connect.ts"
 import { ingestMetrics } from "./ingest-metrics.ts"
-import { type IngestDeps, noIngestMetrics, runPartition } from "./ingesting.ts"
+import { createIngestTurns, type IngestDeps, noIngestMetrics, runPartition } from "./ingesting.ts"
 import { createLog } from "./log.ts"
 import { connectRedis } from "./redis.ts"
 import { noReportMetrics, runReporting } from "./reporting.ts"
-import { createTurns } from "./turns.ts"
 import { noUpkeepMetrics, runUpkeep } from "./upkeep.ts"
 
 await runProcess(async () => {
@@ -29,7 +28,7 @@ await runProcess(async () => {
     batchesMax: config.INGEST_BATCHES_MAX,
     horizonMs: config.SPILL_MAX_AGE_HOURS * 3_600_000,
     placeOf: openDetailedPlaces(config.GEO_DATABASES),
-    turns: createTurns(),
+    turns: createIngestTurns(),
     metrics,
   }
   const retention = {

@@ -11,7 +11,7 @@ import { FAIL_FAST } from "./redis.ts"
 import { countDeadLettered } from "./repositories/dead-letters.ts"
 import { ensurePartitions } from "./repositories/partitions.ts"
 import { type Stored, storeBatches } from "./repositories/visits.ts"
-import type { Turns } from "./turns.ts"
+import { createTurns, type Turns } from "./turns.ts"
 
 /*
  * Brings clicks from the streams into Postgres.
@@ -44,6 +44,12 @@ export const noIngestMetrics = (): IngestMetrics => ({
   owned: 0,
 })
 
+/** Of all partitions of a process. A read is in memory while it is worked at, so the number of these bounds the memory. */
+export type IngestTurns = { reading: Turns; counting: Turns }
+
+/** While one read is counted, another is made ready and copied. */
+export const createIngestTurns = (): IngestTurns => ({ reading: createTurns(2), counting: createTurns(1) })
+
 export type IngestDeps = {
   databaseUrl: string
   redisUrl: string
@@ -52,8 +58,7 @@ export type IngestDeps = {
   batchesMax: number
   horizonMs: number
   placeOf: DetailedPlaceOf
-  /** Of all partitions of this process. */
-  turns: Turns
+  turns: IngestTurns
   metrics: IngestMetrics
 }
 
@@ -121,8 +126,10 @@ async function drain(deps: IngestDeps, owned: Owned, signal: AbortSignal): Promi
     }
     const isPendingDue = performance.now() - pendingCheckedAt > PENDING_CHECK_MS
     const entries = await read(owned, deps.batchesMax, isPendingDue ? "0" : ">")
-    if (entries.length > 0) await ingest(deps, owned, entries)
-    else if (isPendingDue) pendingCheckedAt = performance.now()
+    if (entries.length === 0 && isPendingDue) pendingCheckedAt = performance.now()
+    await deps.turns.reading(async () => {
+      if (!signal.aborted) await ingest(deps, owned, entries)
+    })
   }
 }
 
@@ -145,12 +152,15 @@ async function storeOrBisect(deps: IngestDeps, owned: Owned, decoded: Decoded[])
   const batches = decoded.map(({ batch }) => batch)
   const { horizonMs, placeOf, turns, metrics } = deps
   try {
-    const stored = await storeBatches(owned.client, batches, { nowMs: deps.now(), horizonMs, placeOf, turns })
+    const live = await owned.live()
+    const options = { nowMs: deps.now(), horizonMs, placeOf, counting: turns.counting, listeners: [live] }
+    const stored = await storeBatches(owned.client, batches, options)
     metrics.visits += stored.visits
     metrics.batches += batches.length
     metrics.duplicateBatches += stored.duplicateBatches
     metrics.expiredVisits += stored.expiredVisits
-    await settle(deps, owned, decoded, stored)
+    await settle(deps, owned, decoded, stored.refused)
+    await live.tell()
   } catch (err) {
     if (!isPoison(err)) throw err
     if (decoded.length === 1) {
@@ -166,23 +176,12 @@ async function storeOrBisect(deps: IngestDeps, owned: Owned, decoded: Decoded[])
 }
 
 /** What follows the commit. */
-async function settle(
-  deps: IngestDeps,
-  owned: Owned,
-  decoded: Decoded[],
-  { rows, refused }: Stored,
-): Promise<void> {
-  const [copies, others] = [true, false].map((isRefused) =>
-    decoded.flatMap(({ entry, batch }) => (refused.has(batch) === isRefused ? entry : [])),
-  )
-  // The one that was to be kept may be this: it is acknowledged only after it was counted.
-  for (const copy of copies ?? []) await deadLetter(deps, owned, copy, "a copy of a batch that was refused")
-  if (others !== undefined && others.length > 0)
-    await acknowledge(
-      owned,
-      others.map(({ id }) => id),
-    )
-  await owned.live.tell(rows)
+async function settle(deps: IngestDeps, owned: Owned, decoded: Decoded[], refused: Stored["refused"]) {
+  // A copy of what was refused may be the one that was to be kept: then the ingest that counted it died before it got there.
+  for (const { entry, batch } of decoded)
+    if (refused.has(batch)) await deadLetter(deps, owned, entry, "a copy of a batch that was refused")
+  const ids = decoded.flatMap(({ entry, batch }) => (refused.has(batch) ? [] : entry.id))
+  if (ids.length > 0) await acknowledge(owned, ids)
 }
 
 /**

@@ -6,10 +6,15 @@ import type { VisitRow } from "./visit-rows.ts"
 /** How often it is asked who listens. */
 const ASK_MS = 1_000
 
-export type LivePublisher = {
-  /** Tells of stored visits whoever listens to their workspace. Never throws: what is not told is stored all the same. */
-  tell(rows: VisitRow[]): Promise<void>
+/** Visits that are about to be stored. */
+export type LiveVisits = {
+  add(row: VisitRow): void
+  /** Once they are stored. Never throws: what is not told is stored all the same. */
+  tell(): Promise<void>
 }
+
+/** Gathers visits for those who listen to their workspaces. */
+export type LivePublisher = () => Promise<LiveVisits>
 
 export function createLivePublisher(redis: Redis): LivePublisher {
   let listeners: ReadonlySet<string> = new Set()
@@ -19,38 +24,33 @@ export function createLivePublisher(redis: Redis): LivePublisher {
     askedAt = performance.now()
     listeners = new Set((await redis.pubsub("CHANNELS", `${LIVE_PREFIX}*`)) as string[])
   }
-  return {
-    async tell(rows) {
-      try {
-        await ask()
-        if (listeners.size === 0) return
-        for (const [channel, message] of messagesOf(rows, listeners)) {
-          await redis.publish(channel, JSON.stringify(message))
-        }
-      } catch {
-        // A connection that is lost is noticed by the next read.
-      }
-    },
+  return async () => {
+    // A connection that is lost is noticed by the next read.
+    await ask().catch(() => {})
+    return gatherFor(redis, listeners)
   }
 }
 
-/** One for each workspace that is listened to, with the newest of its visits. */
-function messagesOf(rows: VisitRow[], listeners: ReadonlySet<string>): Map<string, LiveMessage> {
-  const byChannel = new Map<string, VisitRow[]>()
-  for (const row of rows) {
-    if (row.quarter.link === undefined) continue
-    const channel = liveChannel(row.quarter.link.workspaceId)
-    if (!listeners.has(channel)) continue
-    const known = byChannel.get(channel)
-    if (known === undefined) byChannel.set(channel, [row])
-    else known.push(row)
+function gatherFor(redis: Redis, listeners: ReadonlySet<string>): LiveVisits {
+  const channels = new Map<string, { newest: VisitRow[]; visits: number }>()
+  return {
+    add(row) {
+      if (listeners.size === 0 || row.quarter.link === undefined) return
+      const channel = liveChannel(row.quarter.link.workspaceId)
+      if (!listeners.has(channel)) return
+      const known = channels.get(channel) ?? { newest: [], visits: 0 }
+      channels.set(channel, known)
+      known.visits++
+      known.newest.push(row)
+      if (known.newest.length > LIVE_VISITS_MAX) known.newest.shift()
+    },
+    async tell() {
+      for (const [channel, { newest, visits }] of channels) {
+        const message: LiveMessage = { visits: newest.map(liveVisitOf), omitted: visits - newest.length }
+        await redis.publish(channel, JSON.stringify(message)).catch(() => 0)
+      }
+    },
   }
-  return new Map(
-    [...byChannel].map(([channel, visits]) => {
-      const told = visits.slice(-LIVE_VISITS_MAX)
-      return [channel, { visits: told.map(liveVisitOf), omitted: visits.length - told.length }]
-    }),
-  )
 }
 
 function liveVisitOf({ visit, atMs, place }: VisitRow): LiveVisit {

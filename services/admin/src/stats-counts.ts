@@ -1,3 +1,4 @@
+import { DAY_MS } from "./days.ts"
 import type { Trx } from "./db/connect.ts"
 import { Problem, type ProblemItem } from "./problem.ts"
 import type { IntervalStart, LocalRange } from "./repositories/stats-calendar.ts"
@@ -67,7 +68,7 @@ async function fromVisits(
     const detail = "single visits are not counted by tag and domain"
     return { obstacles: [inQuery("by", "not_of_visits", detail)] }
   }
-  const since = new Date(now.getTime() - retentionDays * 86_400_000)
+  const since = new Date(now.getTime() - retentionDays * DAY_MS)
   if (range.from < since) {
     const detail = `single visits are kept for ${retentionDays} days: ask from ${since.toISOString()} on`
     return { obstacles: [inQuery("from", "visits_gone", detail)] }

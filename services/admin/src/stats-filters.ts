@@ -66,7 +66,11 @@ function partsOf(text: string): string[] {
 }
 
 const filter = (dimension: StatsDimension) =>
-  filterText(dimension).optional().describe("`a,b`: any of these. `-a,-b`: none of these")
+  filterText(dimension)
+    .optional()
+    .describe(
+      "`a,b`: any of these. `-a,-b`: none of these. `\\,` is a comma in a value, `\\-` a minus before it",
+    )
 
 /** The query parameters that filter visits, one for each dimension. */
 export const filterFields = {

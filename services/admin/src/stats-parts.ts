@@ -1,3 +1,4 @@
+import { daysAfter } from "./days.ts"
 import type { ProblemItem } from "./problem.ts"
 import type { LocalRange, Range } from "./repositories/stats-calendar.ts"
 import { inQuery, type Obstacles, type Question } from "./stats-question.ts"
@@ -25,7 +26,7 @@ export function partsOf(question: Question, range: LocalRange, state: RollupStat
   const areGone = quartersSince < daysUntil && quarters.some((part) => part.from < quartersSince)
   if (areGone) return { obstacles: goneQuarters(question, range, state) }
   // Of a day that has begun, days have what is before `daysUntil`.
-  const end = isOpen && lastMidnight < to ? dayAfter(range.lastDay) : range.lastDay
+  const end = isOpen && lastMidnight < to ? daysAfter(range.lastDay, 1) : range.lastDay
   return { days: hasDays ? { from: range.firstDay, to: end } : null, quarters }
 }
 
@@ -65,5 +66,3 @@ function goneQuarters(question: Question, range: LocalRange, { daysUntil, quarte
 }
 
 const isSame = (a: Date, b: Date): boolean => a.getTime() === b.getTime()
-
-const dayAfter = (day: string): string => new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10)

@@ -1,11 +1,19 @@
-/** Lets one at a time do its work, in the order of asking. */
+/** Does work once it is its turn, in the order of asking. */
 export type Turns = <T>(work: () => Promise<T>) => Promise<T>
 
-export function createTurns(): Turns {
-  let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
-    const turn = last.then(work)
-    last = turn.catch(() => undefined)
-    return turn
+/** So many may be at work at once. */
+export function createTurns(atOnce: number): Turns {
+  let free = atOnce
+  const waiting: (() => void)[] = []
+  return async (work) => {
+    if (free > 0) free--
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free++
+      else next()
+    }
   }
 }

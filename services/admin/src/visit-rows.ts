@@ -22,69 +22,108 @@ export type Quarter = {
   day: string
 }
 
-export type TimedVisit = { visit: RecordedVisit; atMs: number; quarter: Quarter }
-
 /** A visit as it is stored: without the address. */
-export type VisitRow = TimedVisit & { place: DetailedPlace; visitor: bigint | null }
+export type VisitRow = {
+  visit: RecordedVisit
+  atMs: number
+  quarter: Quarter
+  place: DetailedPlace
+  visitor: bigint | null
+}
 
-/** The visits of each batch at times that can be, without those from before their link's clicks were erased. */
-export function timeVisits(
+export type RowsOf = (batch: ClickBatch) => VisitRow[]
+
+type Options = {
+  links: ReadonlyMap<string, LinkFacts>
+  placeOf: DetailedPlaceOf
+  /** Of one of `workspaceDays`. */
+  saltOf: (workspaceId: string, day: string) => string
+  nowMs: number
+}
+
+/** Makes rows of a batch's visits, without those from before their link's clicks were erased. */
+export function createRowsOf({ links, placeOf, saltOf, nowMs }: Options): RowsOf {
+  const quarterOf = createQuarters()
+  return (batch) => {
+    const rows: VisitRow[] = []
+    for (const visit of batch.visits) {
+      const atMs = timeOf(visit, batch, nowMs)
+      const link = links.get(visit.linkId)
+      if (link !== undefined && link.clicksErasedAtMs !== null && atMs < link.clicksErasedAtMs) continue
+      const quarter = quarterOf(visit.linkId, link, atMs)
+      const { ip, visitor } = visit
+      const salt = link === undefined ? null : saltOf(link.workspaceId, quarter.day)
+      rows.push({
+        ...{ visit: withShortNames(visit), atMs, quarter, place: placeOf(ip) },
+        visitor: salt === null ? null : visitorHash(salt, ip, visitor.id),
+      })
+    }
+    return rows
+  }
+}
+
+export type WorkspaceDay = { workspaceId: string; day: string }
+
+/** The local days of all the links' workspaces on which the batches have visits. */
+export function workspaceDays(
   batches: ClickBatch[],
   links: ReadonlyMap<string, LinkFacts>,
   nowMs: number,
-): Map<ClickBatch, TimedVisit[]> {
-  const quarters = new Map<string, Map<number, Quarter>>()
-  const timed = (batch: ClickBatch): TimedVisit[] => {
-    const latestMs = Math.min(batch.sealedAtMs, nowMs)
-    const visits: TimedVisit[] = []
+): WorkspaceDay[] {
+  const starts = new Set<number>()
+  for (const batch of batches) {
+    let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, 0]
     for (const visit of batch.visits) {
-      const atMs = Math.min(Math.max(visit.atMs, batch.sealedAtMs - UNSEALED_MAX_MS), latestMs)
-      const link = links.get(visit.linkId)
-      if (link !== undefined && link.clicksErasedAtMs !== null && atMs < link.clicksErasedAtMs) continue
-      const quarter = quarterOf(quarters, visit.linkId, link, atMs)
-      visits.push({ visit: withShortNames(visit), atMs, quarter })
+      const atMs = timeOf(visit, batch, nowMs)
+      firstMs = Math.min(firstMs, atMs)
+      lastMs = Math.max(lastMs, atMs)
     }
-    return visits
+    // They are less than a day apart.
+    if (batch.visits.length > 0) starts.add(quarterStart(firstMs)).add(quarterStart(lastMs))
   }
-  return new Map(batches.map((batch) => [batch, timed(batch)]))
+  const zones = new Map<string, string>()
+  for (const { workspaceId, timeZone, clicksErasedAtMs } of links.values())
+    if (clicksErasedAtMs === null || clicksErasedAtMs < nowMs) zones.set(workspaceId, timeZone)
+  return [...zones].flatMap(([workspaceId, timeZone]) => {
+    const days = new Set([...starts].map((startMs) => localDay(startMs, timeZone)))
+    return [...days].map((day) => ({ workspaceId, day }))
+  })
 }
 
-/** `saltOf` is asked for a workspace's day. */
-export function rowsOf(
-  visits: TimedVisit[],
-  placeOf: DetailedPlaceOf,
-  saltOf: (workspaceId: string, day: string) => string,
-): VisitRow[] {
-  return visits.map(({ visit, atMs, quarter }) => {
-    const { link, day } = quarter
-    const { ip, visitor } = visit
-    const hash = link === undefined ? null : visitorHash(saltOf(link.workspaceId, day), ip, visitor.id)
-    return { visit, atMs, quarter, place: placeOf(ip), visitor: hash }
-  })
+/** A visit's time, brought to where it can be. */
+function timeOf({ atMs }: RecordedVisit, { sealedAtMs }: ClickBatch, nowMs: number): number {
+  return Math.min(Math.max(atMs, sealedAtMs - UNSEALED_MAX_MS), sealedAtMs, nowMs)
 }
 
 /** People are whom uniques and guide rates are about; machines and load tests are no people. */
 export const isPerson = ({ automated, synthetic }: RecordedVisit): boolean => !automated && !synthetic
 
-function quarterOf(
-  quarters: Map<string, Map<number, Quarter>>,
-  linkId: string,
-  link: LinkFacts | undefined,
-  atMs: number,
-): Quarter {
-  let ofLink = quarters.get(linkId)
-  if (ofLink === undefined) {
-    ofLink = new Map()
-    quarters.set(linkId, ofLink)
+type QuarterOf = (linkId: string, link: LinkFacts | undefined, atMs: number) => Quarter
+
+function createQuarters(): QuarterOf {
+  const quarters = new Map<
+    number,
+    { start: string; days: Map<string, string>; links: Map<string, Quarter> }
+  >()
+  return (linkId, link, atMs) => {
+    const startMs = quarterStart(atMs)
+    let of = quarters.get(startMs)
+    if (of === undefined) {
+      of = { start: new Date(startMs).toISOString(), days: new Map(), links: new Map() }
+      quarters.set(startMs, of)
+    }
+    const known = of.links.get(linkId)
+    if (known !== undefined) return known
+    const timeZone = link?.timeZone ?? "UTC"
+    const day = of.days.get(timeZone) ?? localDay(startMs, timeZone)
+    of.days.set(timeZone, day)
+    const quarter = { linkId, link, start: of.start, day }
+    of.links.set(linkId, quarter)
+    return quarter
   }
-  const startMs = atMs - (atMs % BUCKET_MS)
-  const known = ofLink.get(startMs)
-  if (known !== undefined) return known
-  const start = new Date(startMs).toISOString()
-  const quarter = { linkId, link, start, day: localDay(startMs, link?.timeZone ?? "UTC") }
-  ofLink.set(startMs, quarter)
-  return quarter
 }
+
+const quarterStart = (atMs: number): number => atMs - (atMs % BUCKET_MS)
 
 function withShortNames(visit: RecordedVisit): RecordedVisit {
   const { rule, variant } = visit

@@ -9,6 +9,7 @@ import { endCaps, startCaps } from "../src/cap-counters.ts"
 import { findDrift, repairDrift } from "../src/drift.ts"
 import { mend, publishDue } from "../src/publishing.ts"
 import { refill } from "../src/refill.ts"
+import { FOR_EVER } from "../src/repositories/erasures.ts"
 import type { PublishableRecord } from "../src/repositories/publishable.ts"
 import { startAdmin } from "./support/admin.ts"
 import { expectNoDrift, NO_DRIFT, publishAll, publisherOf, runPublisher } from "./support/publisher.ts"
@@ -168,6 +169,23 @@ t.test("clicks that were erased count no more, those that came since do", async 
   await take(id, 2)
   await patch(id, { title: "y" })
   t.equal(await used(id), 3)
+})
+
+t.test("while clicks are being erased a counter stays as it is, whatever is left in Postgres", async (t) => {
+  const { admin, newLink, take, count, patch, used } = await setUp(t)
+  const { id } = await newLink({ maxClicks: 5 })
+  const eraseSince = (at: Date) =>
+    sql`update links set clicks_erased_at = ${at} where id = ${id}`.execute(admin.db)
+  for (const finishedAt of [new Date(1_000), new Date(2_000)]) {
+    await take(id, 5)
+    await eraseSince(FOR_EVER)
+    await count(id, 0)
+    await patch(id, { title: `being erased until ${finishedAt.getTime()}` })
+    t.equal(await used(id), 5)
+    await eraseSince(finishedAt)
+    await patch(id, { title: "erased" })
+    t.equal(await used(id), 0)
+  }
 })
 
 t.test("after Redis was flushed every counter starts from what Postgres has", async (t) => {

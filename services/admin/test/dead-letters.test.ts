@@ -180,6 +180,19 @@ t.test("what is no batch can be looked at and requeued as well", async (t) => {
   await waitFor("it to come back", async () => isAnother(await letters(), letter))
 })
 
+t.test("a batch of visits at times that no date has can be looked at", async (t) => {
+  const { admin, redis, link, letters } = await setUp(t)
+  const visits = [0, 8.7e15, -8.7e15].map((atMs) => visit(link, { atMs }))
+  await redis.xadd(deadLetterKey(0), "*", "b", seal(visits), "reason", "test", "entry", "1-1")
+  const [letter] = await letters()
+  const opened = await admin.call<Opened>("GET", `/v1/dead-letters/${letter?.id}`)
+  t.match(opened.body.visits, [
+    { at: "1970-01-01T00:00:00.000Z" },
+    { at: "+275760-09-13T00:00:00.000Z" },
+    { at: "-271821-04-20T00:00:00.000Z" },
+  ])
+})
+
 t.test("a letter that is given up is gone, and its visits stay dead-lettered", async (t) => {
   const { admin, db, redis, link, stores, letters, accounts } = await setUp(t)
   await refuse(db, "xx")

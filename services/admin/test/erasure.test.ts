@@ -1,8 +1,13 @@
+import { CAP_USED, capKey, domainKey } from "@qiao/core/keys.ts"
 import type { Link } from "@qiao/core/link.ts"
 import t from "tap"
 import { waitFor } from "../../test/support/wait.ts"
 import { eraseNext } from "../src/erasing.ts"
 import { newId } from "../src/ids.ts"
+import { createDomain } from "../src/repositories/domains.ts"
+import { settle } from "../src/repositories/erasing.ts"
+import { storeReports } from "../src/repositories/reports.ts"
+import { buryWorkspace, removeLinks, removeWorkspace } from "../src/repositories/workspace-removal.ts"
 import { type Call, expectProblem, startAdmin } from "./support/admin.ts"
 import { drained, seal, send, startIngest, visit } from "./support/ingest.ts"
 import { publishAll, publisherOf, readLink } from "./support/publisher.ts"
@@ -130,6 +135,22 @@ t.test("clicks from before an erasure are never stored again, and those from aft
     "select sum(stored)::int as stored, max(accepted)::int as accepted from edge_instances",
   )
   t.ok(Number(accounts[0]?.stored) >= 11, "they count as stored")
+})
+
+t.test("a link whose maxClicks were used up leads on once its clicks are erased", async (t) => {
+  const publisher = await publisherOf(t, admin)
+  const link = await newLink({ maxClicks: 2 })
+  await publishAll(publisher)
+  const used = () => redis.hget(capKey(link.id), CAP_USED)
+  await redis.hincrby(capKey(link.id), CAP_USED, 2)
+  await ingested(visit(link.id), visit(link.id))
+  const asked = await call<Erasure>("DELETE", `/v1/links/${link.id}/clicks`)
+  await publishAll(publisher)
+  t.equal(await used(), "2", "not before")
+  await erased(asked.body.id)
+  await publishAll(publisher)
+  t.equal(await used(), "0")
+  t.match((await call<Link>("GET", `/v1/links/${link.id}`)).body, { clicks: 0, status: "active" })
 })
 
 t.test("a deleted link's clicks can be erased by its id, another workspace's cannot", async (t) => {
@@ -303,6 +324,9 @@ t.test(
 
     await ingested(...someVisits(links[1]?.id ?? ""))
     t.same(await rowsOf(...ids), {}, "late visits are theirs, and not kept")
+    const report = { edgeId: "late", linkId: links[1]?.id ?? "", host: "leaving.example", code: "second" }
+    const told = { reason: "spam", details: "", language: "", network: "", reportedAt: new Date() }
+    t.equal(await storeReports(admin.db, [{ ...report, ...told }]), 0, "nor are late reports")
     const keys = await ask<{ key: string; subject_id: string | null }>(
       client,
       "select key, subject_id from publications where key like '%leaving.example%' order by key",
@@ -315,6 +339,35 @@ t.test(
     const [domain, ...codes] = keys.map(({ key }) => key)
     for (const key of codes) t.same((await readLink(publisher, key))?.record, null, "a tombstone")
     t.match(await publisher.redis.get(domain ?? ""), /\.null$/)
+  },
+)
+
+t.test("a domain that is made while its workspace goes is gone everywhere as well", async (t) => {
+  const { workspaceId } = await admin.newWorkspace("early.example")
+  await buryWorkspace(client, workspaceId)
+  // By a request that was let in before.
+  const late = { workspaceId, host: "late.example", aliases: [], origin: "https://late.example" }
+  const urls = { caseSensitive: true, rootUrl: null, notFoundUrl: null }
+  await admin.db.transaction().execute((trx) => createDomain(trx, newId("dom"), { ...late, ...urls }))
+  await removeLinks(client, workspaceId, Date.now())
+  await removeWorkspace(client, workspaceId)
+  t.same(await rowsOf(workspaceId), {})
+  const keys = [domainKey("early.example"), domainKey(late.host)]
+  t.same(await ask(client, "select subject_id from publications where key = any($1)", [keys]), [
+    { subject_id: null },
+    { subject_id: null },
+  ])
+})
+
+t.test(
+  "a transaction that is under way is waited for, though none came after it, and not for ever",
+  async (t) => {
+    const slow = await connect(t, databaseUrl)
+    await slow.query("begin")
+    await slow.query("select pg_current_xact_id()")
+    await t.rejects(settle(client, 100), { message: /does not end/ })
+    await slow.query("rollback")
+    await settle(client)
   },
 )
 

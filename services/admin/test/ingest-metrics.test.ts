@@ -26,6 +26,9 @@ t.test("what waits, for how long, and what is kept can be seen", async (t) => {
 
   await keepUp(client, RETENTION, NOW_MS)
   await client.query("insert into erasures values ('era_1', 'tag', 'tag_1', 'ws_1', 'key_1')")
+  await client.query(
+    "insert into edge_instances (instance, accepted, spilled, dropped, stored, last_at) values ('edge-1', 1, 0, 0, 2, now())",
+  )
   await redis.xadd(clickStreamKey(1), `${NOW_MS - 90_500}-0`, "b", "x")
   await redis.xadd(clickStreamKey(1), `${NOW_MS}-0`, "b", "x")
   await redis.xgroup("CREATE", clickStreamKey(1), CLICK_GROUP, "0")
@@ -42,10 +45,11 @@ t.test("what waits, for how long, and what is kept can be seen", async (t) => {
     'qiao_ingest_dead_letters{partition="0"} 1',
     "qiao_ingest_upkeep_failures_total 2",
     "qiao_ingest_erasures_due 1",
-    `qiao_ingest_kept_timestamp_seconds{what="visitsSince"} ${seconds("2026-06-11T00:00Z")}`,
-    `qiao_ingest_kept_timestamp_seconds{what="visitsUntil"} ${seconds("2026-06-19T00:00Z")}`,
-    `qiao_ingest_kept_timestamp_seconds{what="daysUntil"} ${seconds("2026-06-12T00:00Z")}`,
-    `qiao_ingest_kept_timestamp_seconds{what="quartersSince"} ${seconds("2026-05-11T00:00Z")}`,
+    "qiao_ingest_unbalanced_instances 1",
+    `qiao_ingest_kept_timestamp_seconds{what="visits_since"} ${seconds("2026-06-11T00:00Z")}`,
+    `qiao_ingest_kept_timestamp_seconds{what="visits_until"} ${seconds("2026-06-19T00:00Z")}`,
+    `qiao_ingest_kept_timestamp_seconds{what="days_until"} ${seconds("2026-06-12T00:00Z")}`,
+    `qiao_ingest_kept_timestamp_seconds{what="quarters_since"} ${seconds("2026-05-11T00:00Z")}`,
   ]) {
     t.ok(told.has(line), line)
   }

@@ -2,9 +2,12 @@ import { sql } from "kysely"
 import t, { type Test } from "tap"
 import { seededRandom } from "../../../packages/core/test/support/random.ts"
 import { startRedis } from "../../test/support/redis.ts"
+import { newId } from "../src/ids.ts"
+import { createDomain } from "../src/repositories/domains.ts"
 import type { VisitAnswer } from "../src/visit-formats.ts"
 import { type Admin, expectProblem, faults, type PageBody, readAll, startAdmin } from "./support/admin.ts"
 import { FIRST_DAY, makeDays, seedVisits } from "./support/raw-visits.ts"
+import { seedLinks } from "./support/seed.ts"
 
 const server = await startRedis(t, { appendOnly: false })
 const DAYS = 5
@@ -171,6 +174,18 @@ t.test("what is rare is found however far it is, over pages that may be empty", 
   t.ok(pages > 2, `${pages} pages`)
   const all = await readAll<VisitAnswer>(admin.call, `/v1/stats/raw?city=Lhasa&link=${links[1].id}`)
   t.equal(all.length, 2)
+})
+
+t.test("a domain's visits are found however many links it has", async (t) => {
+  const { admin, db } = await setUp(t, { count: 10_000 })
+  const big = { host: "big.example", aliases: [], origin: "https://big.example" }
+  const plain = { caseSensitive: true, rootUrl: null, notFoundUrl: null }
+  const { workspaceId } = admin
+  await db.transaction().execute((trx) => createDomain(trx, newId("dom"), { workspaceId, ...big, ...plain }))
+  for (let i = 0; i < 6; i++) await seedLinks(admin, 25_000, { host: big.host })
+  await sql`analyze links`.execute(db)
+  t.same(await list(admin, `domain=${big.host}`), [])
+  t.equal((await admin.call("GET", `/v1/stats/raw?domain=${admin.host}&limit=1`)).status, 200)
 })
 
 t.test("a workspace sees its own visits alone", async (t) => {

@@ -1,6 +1,8 @@
 import type { Link } from "@qiao/core/link.ts"
+import { sql } from "kysely"
 import t, { type Test } from "tap"
 import { seededRandom } from "../../../packages/core/test/support/random.ts"
+import { waitFor } from "../../test/support/wait.ts"
 import { FAMILIES } from "../src/rollups.ts"
 import { expectProblem, faults, startAdmin } from "./support/admin.ts"
 import { fold, makeRoom, PLAIN, type StoredVisit, storeVisits, unfold } from "./support/stats.ts"
@@ -64,6 +66,28 @@ t.test("folded days and the quarters that are left answer as quarters alone did"
     const { body } = await read(question)
     t.same(countsOf(body), countsOf(before[i]), JSON.stringify(question))
   }
+})
+
+t.test("an answer while days are folded is of one moment: nothing is missing or doubled", async (t) => {
+  await storeVisits(db, [])
+  await unfold(db)
+  const question = { from: "2026-03-06T05:00:00Z", to: "2026-04-12T04:00:00Z", groupBy: "os" }
+  const { totals } = (await read(question)).body
+  await fold(db, { workspaceId, daysUntil: "2026-03-20T00:00:00Z", quartersSince: BEFORE_ALL })
+  const asking = await db.transaction().execute(async (trx) => {
+    await fold(trx, { workspaceId, daysUntil: "2026-03-28T00:00:00Z", quartersSince: BEFORE_ALL })
+    // Whoever asks now knows how far days go, and has to wait for the quarters until folding is done.
+    await sql`lock table visit_rollups in access exclusive mode`.execute(trx)
+    const asking = read(question)
+    await waitFor("the question to wait", async () => {
+      const { rows } =
+        await sql`select from pg_locks where not granted and relation = 'visit_rollups'::regclass`.execute(db)
+      return rows.length > 0
+    })
+    return { answer: asking }
+  })
+  t.same((await asking.answer).body.totals, totals)
+  t.same((await read(question)).body.totals, totals)
 })
 
 t.test(

@@ -51,7 +51,8 @@ t.test("the latest visit that may arrive is counted once, before its day is fold
       nowMs,
       horizonMs,
       placeOf: () => NOWHERE,
-      turns: createTurns(),
+      counting: createTurns(1),
+      listeners: [],
     })
     t.equal(stored.visits, 1)
     arrivals++

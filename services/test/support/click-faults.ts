@@ -2,9 +2,8 @@ import { setTimeout as last } from "node:timers/promises"
 import { CLICK_GROUP, clickStreamKey } from "../../../packages/core/src/keys.ts"
 import type { Random } from "../../../packages/core/test/support/random.ts"
 import type { Loss } from "./click-checker.ts"
-import type { Member } from "./member.ts"
+import { type Member, waitForIngests } from "./member.ts"
 import { ingestName, OWN_SESSIONS, PARTITIONS, type Testbed } from "./testbed.ts"
-import { waitFor } from "./wait.ts"
 
 /*
  * What can happen to clicks on their way. Each fault is made at an exact moment, seen to have happened, and healed when it resolves;
@@ -27,19 +26,19 @@ async function muteAfterCommit(bed: Testbed): Promise<Member> {
     ingest.toRedis.pause()
     return { ingest, stored: await storedBatches(bed.db) }
   })
-  await waitFor("a commit", async () => (await storedBatches(bed.db)) > stored)
+  await waitForIngests(bed.ingests, "a commit", async () => (await storedBatches(bed.db)) > stored)
   return ingest
 }
 
 /** Kills an ingest while Postgres reads visits from it, and starts it again. */
 export async function killInCopy({ db, ingests }: Testbed, random: Random): Promise<void> {
-  const ingest = await waitFor("an ingest to own a partition", async () => {
+  const ingest = await waitForIngests(ingests, "an ingest to own a partition", async () => {
     for (const each of ingests) if ((await ownedBy([each])) > 0) return each
     return undefined
   })
   await ingest.toPostgres.pauseIn("copy visits", 1 + random.below(2_000))
   const copies = "select from pg_stat_progress_copy where relid <> 0 and datname = current_database()"
-  await waitFor("a COPY that stands still", async () => (await db.query(copies)).rowCount)
+  await waitForIngests(ingests, "a COPY that stands still", async () => (await db.query(copies)).rowCount)
   await ingest.kill9()
   ingest.toPostgres.cut()
   ingest.toPostgres.resume()
@@ -54,7 +53,7 @@ async function holdTransactions<T>(
   const session = await openSession()
   try {
     await session.query("begin; lock table link_totals in exclusive mode")
-    const held = await waitFor("an ingest to wait for the totals", async () => {
+    const held = await waitForIngests(ingests, "an ingest to wait for the totals", async () => {
       const { rows } = await session.query<{ name: string }>(HELD_INGESTS)
       return ingests.find((_, n) => rows.some(({ name }) => name === ingestName(n)))
     })
@@ -132,9 +131,17 @@ export async function takeOver(bed: Testbed): Promise<void> {
   held.process.pause()
   held.toPostgres.cut()
   const others = bed.ingests.filter((ingest) => ingest !== held)
-  await waitFor("others to own all partitions", async () => (await ownedBy(others)) === PARTITIONS)
+  await waitForIngests(
+    others,
+    "others to own all partitions",
+    async () => (await ownedBy(others)) === PARTITIONS,
+  )
   const stored = await storedBatches(bed.db)
-  await waitFor("others to store batches", async () => (await storedBatches(bed.db)) > stored + 5)
+  await waitForIngests(
+    others,
+    "others to store batches",
+    async () => (await storedBatches(bed.db)) > stored + 5,
+  )
   held.toRedis.resume()
   held.process.resume()
 }
@@ -148,7 +155,7 @@ export async function loseGroups(bed: Testbed): Promise<void> {
   })
   for (const stream of streams) {
     const hasGroup = async () => ((await redis.xinfo("GROUPS", stream)) as unknown[]).length > 0
-    await waitFor("the group to be made again", hasGroup)
+    await waitForIngests(bed.ingests, "the group to be made again", hasGroup)
   }
 }
 

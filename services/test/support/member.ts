@@ -1,6 +1,7 @@
 import { type ServiceProcess, startProcess } from "./process.ts"
 import type { Scope } from "./scope.ts"
 import { startProxy, type TcpProxy } from "./tcp-proxy.ts"
+import { waitFor } from "./wait.ts"
 
 /** An edge or ingest with its own way to each store, which can be ended and started again on its ports and folder. */
 export type Member = {
@@ -62,6 +63,21 @@ export async function startMember(
     },
   }
 }
+
+/** Waits for what ingests are to do; a failure shows the ends of their logs. */
+export async function waitForIngests<T>(
+  ingests: readonly Member[],
+  description: string,
+  condition: () => T | Promise<T>,
+  timeoutMs = 20_000,
+) {
+  return waitFor(description, condition, { timeoutMs }).catch((err: unknown) => {
+    const logs = ingests.map(({ process }) => process.logs().slice(-LOG_SHOWN))
+    throw new Error(`${err}; the ends of the ingests' logs:\n${logs.join("\n")}`, { cause: err })
+  })
+}
+
+const LOG_SHOWN = 4_000
 
 function proxyOf(scope: Scope, url: string, usualPort: number) {
   const { port, hostname } = new URL(url)

@@ -5,7 +5,7 @@ import { Client, Pool } from "pg"
 import { clickStreamKey } from "../../../packages/core/src/keys.ts"
 import { freePort } from "../../../scripts/lib/ports.ts"
 import { createDatabase } from "./database.ts"
-import { type Member, startMember } from "./member.ts"
+import { type Member, startMember, waitForIngests } from "./member.ts"
 import type { TestPostgres } from "./postgres.ts"
 import { EDGE_ENV, type Management, startManagement } from "./qiao.ts"
 import { startRedis, type TestRedis } from "./redis.ts"
@@ -44,7 +44,6 @@ export const PARTITIONS = 2
 export const OWN_SESSIONS = "click-checker"
 export const ingestName = (n: number) => `ingest-${n}`
 const SETTLE_MS = 60_000
-const LOG_SHOWN = 4_000
 
 /** Small batches and short waits, so that much happens in a second. */
 const QUICK = {
@@ -124,12 +123,7 @@ async function settle({
   await waitFor("the edges to have sent everything", isSent, { timeoutMs: SETTLE_MS })
   await Promise.all(running.map((edge) => edge.stop()))
   const isStored = async () => (await backlog(redis)) === 0
-  await waitFor("the streams to be empty", isStored, { timeoutMs: SETTLE_MS }).catch((err: unknown) => {
-    const logs = ingests.map(({ process }) => process.logs().slice(-LOG_SHOWN))
-    throw new Error(`the streams do not get empty; the ends of the ingests' logs:\n${logs.join("\n")}`, {
-      cause: err,
-    })
-  })
+  await waitForIngests(ingests, "the streams to be empty", isStored, SETTLE_MS)
 }
 
 /** Batches in the streams: not yet stored, or stored and not yet acknowledged. */

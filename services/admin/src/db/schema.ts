@@ -37,6 +37,7 @@ export type Database = {
   orphanVisits: OrphanVisitsTable
   edgeInstances: EdgeInstancesTable
   erasures: ErasuresTable
+  erasedLinks: ErasedLinksTable
   deadLetters: DeadLettersTable
 }
 
@@ -307,6 +308,9 @@ type ErasuresTable = {
   finishedAt: ColumnType<Date | null, never, never>
 }
 
+/** Links that went with their workspace, for as long as something of them may arrive. */
+type ErasedLinksTable = { linkId: string; erasedAt: Date }
+
 export type LinkStatus = (typeof LINK_STATUSES)[number]
 export type Domain = Selectable<DomainsTable>
 export type Workspace = Selectable<WorkspacesTable>
@@ -316,3 +320,4 @@ export type Tag = Selectable<TagsTable>
 export type RuleSet = Selectable<RuleSetsTable>
 export type Ban = Selectable<BansTable>
 export type Report = Selectable<ReportsTable>
+export type Visit = Selectable<VisitsTable>

@@ -19,19 +19,17 @@ const COLUMNS = [
   ...["language", "referrer", "rule", "variant", "country", "region", "city", "isp", "visitor"],
 ]
 
-const ROWS_PER_CHUNK = 1_000
-
-export async function copyVisits(client: pg.ClientBase, rows: VisitRow[]): Promise<void> {
-  if (rows.length === 0) return
+/** Rows come in chunks, which are asked for as the ones before are sent. */
+export async function copyVisits(client: pg.ClientBase, chunks: Iterable<VisitRow[]>): Promise<void> {
   const copy = client.query(copyFrom(`copy visits (${COLUMNS.join()}) from stdin`))
-  await pipeline(chunksOf(rows), copy)
+  await pipeline(linesOf(chunks), copy)
 }
 
-export function* chunksOf(rows: VisitRow[]): Generator<string> {
-  for (let from = 0; from < rows.length; from += ROWS_PER_CHUNK) {
-    let chunk = ""
-    for (const row of rows.slice(from, from + ROWS_PER_CHUNK)) chunk += copyLine(row)
-    yield chunk
+export function* linesOf(chunks: Iterable<VisitRow[]>): Generator<string> {
+  for (const rows of chunks) {
+    let lines = ""
+    for (const row of rows) lines += copyLine(row)
+    if (lines !== "") yield lines
   }
 }
 

@@ -98,7 +98,7 @@ const SUMMED: (keyof (VisitTerms & BatchTerms))[] = [
 
 /**
  * What is neither here nor given up waits: in the spill, as the instance last told, else on its way. More here than was accepted, more
- * copies than their terms, or an instance that stopped with every batch here and visits amiss: that does not balance.
+ * copies than their terms, or every batch here and visits amiss, as each tells of the visits until it was sealed: that does not balance.
  */
 function accounts(now: Date) {
   const silentSince = new Date(now.getTime() - SILENCE_MAX_MS)
@@ -108,7 +108,7 @@ function accounts(now: Date) {
       least(spilled, greatest(waiting, 0)) as spilled, waiting - least(spilled, greatest(waiting, 0)) as in_flight,
       delivered_batches as delivered, batches as "unique", duplicate_batches as duplicates, dead_lettered_batches, missing,
       waiting >= 0 and missing >= 0 and delivered_batches = batches + duplicate_batches + dead_lettered_batches
-        and not (state = 'stopped' and missing = 0 and waiting > 0) as is_balanced
+        and not (missing = 0 and waiting > 0) as is_balanced
     from (
       select e.*, d.dead_lettered_batches,
         accepted - stored - expired - dead_lettered - dropped as waiting,

@@ -5,18 +5,20 @@ import { OTHER } from "../rollups.ts"
 /** Rows that one statement deletes: a fraction of a second. */
 const STEP_ROWS = 20_000
 const SETTLE_POLL_MS = 50
+/** A transaction that lasts longer is somebody's by hand: the rest of the upkeep does not wait for it. */
+const SETTLE_MAX_MS = 600_000
 
 /** Tables of scopes' counts, and of links' visits. */
 const COUNTS = ["visit_rollups", "visit_days"] as const
 
 /**
  * Waits until all that was under way when this was called has ended. An ingest that has not begun to write by then reads of links what is
- * committed now.
+ * committed now. Throws when that takes too long, to be tried again.
  */
-export async function settle(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ fence: string }>(
-    "select pg_snapshot_xmax(pg_current_snapshot())::text as fence",
-  )
+export async function settle(client: pg.ClientBase, maxMs = SETTLE_MAX_MS): Promise<void> {
+  const startedAtMs = performance.now()
+  // An id of its own comes after all that were given; the end of a snapshot only after all that have ended.
+  const { rows } = await client.query<{ fence: string }>("select pg_current_xact_id()::text as fence")
   const isSettled = async () => {
     const answer = await client.query<{ settled: boolean }>(
       "select pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8 as settled",
@@ -24,7 +26,11 @@ export async function settle(client: pg.ClientBase): Promise<void> {
     )
     return answer.rows[0]?.settled === true
   }
-  while (!(await isSettled())) await delay(SETTLE_POLL_MS)
+  while (!(await isSettled())) {
+    if (performance.now() - startedAtMs > maxMs)
+      throw new Error("a transaction that is under way does not end")
+    await delay(SETTLE_POLL_MS)
+  }
 }
 
 /** Deletes what was counted of scopes: links, tags, domains, workspaces. */

@@ -1,3 +1,5 @@
+import { codeKey } from "@qiao/core/code.ts"
+import { linkKey } from "@qiao/core/keys.ts"
 import type pg from "pg"
 import type { Db, Trx } from "../db/connect.ts"
 import type { Erasure } from "../db/schema.ts"
@@ -86,7 +88,6 @@ export async function isErasing(client: pg.ClientBase): Promise<boolean> {
   return rows.length > 0
 }
 
-/** From now on clicks of the link are kept again. */
 export async function finishErasure(
   client: pg.ClientBase,
   { id, kind, subjectId }: DueErasure,
@@ -94,8 +95,21 @@ export async function finishErasure(
 ): Promise<void> {
   const now = new Date(nowMs)
   await inTransaction(client, async () => {
-    if (kind === "link")
-      await client.query("update links set clicks_erased_at = $2 where id = $1", [subjectId, now])
+    if (kind === "link") await keepClicksSince(client, subjectId, now)
     await client.query("update erasures set finished_at = $2 where id = $1", [id, now])
   })
+}
+
+/** From now on clicks of the link are kept again, and its counter of `maxClicks` starts with them: the publisher sees to that. */
+async function keepClicksSince(client: pg.ClientBase, linkId: string, now: Date): Promise<void> {
+  const { rows } = await client.query<{ host: string; code: string; case_sensitive: boolean }>(
+    `update links l set clicks_erased_at = $2 from domains d where l.id = $1 and d.id = l.domain_id
+     returning d.host, l.code, d.case_sensitive`,
+    [linkId, now],
+  )
+  // Of a deleted link the key may be another's by now.
+  await client.query(
+    "update publications set published_revision = 0 where key = any($1) and subject_id = $2",
+    [rows.map((link) => linkKey(link.host, codeKey(link.code, link.case_sensitive))), linkId],
+  )
 }

@@ -17,20 +17,40 @@ export async function addGuideTokens(
   days: Tally,
 ): Promise<void> {
   if (tokens.length === 0) return
-  const keys = [textArray(tokens.map(({ linkId }) => linkId)), textArray(tokens.map(({ token }) => token))]
-  await client.query(
-    `insert into guide_tokens (link_id, token) select * from unnest($1::text[], $2::text[]) on conflict do nothing`,
-    keys,
+  const added = await insertTokens(client, tokens)
+  for (const token of tokens) if (added.has(keyOf(token))) count(days, token, token, 1)
+  await changeTokens(
+    client,
+    tokens.filter((token) => !added.has(keyOf(token))),
+    days,
   )
-  const { rows } = await client.query<Row>(
-    `select g.* from unnest($1::text[], $2::text[]) with ordinality as wanted (link_id, token, place)
-     join guide_tokens g using (link_id, token) order by place for update of g`,
-    keys,
-  )
-  const known = new Map(rows.map((row) => [`${row.link_id} ${row.token}`, timesOf(row)]))
+}
+
+async function insertTokens(client: pg.ClientBase, tokens: GuideToken[]): Promise<Set<string>> {
+  const { rows } = await client.query<Row>({
+    name: "add-guide-tokens",
+    text: `
+      insert into guide_tokens (link_id, token, shown_at, returned_at)
+      select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+      on conflict do nothing returning link_id, token`,
+    values: columnsOf(tokens),
+  })
+  return new Set(rows.map(({ link_id, token }) => keyOf({ linkId: link_id, token })))
+}
+
+async function changeTokens(client: pg.ClientBase, tokens: GuideToken[], days: Tally): Promise<void> {
+  if (tokens.length === 0) return
+  const { rows } = await client.query<Row>({
+    name: "lock-guide-tokens",
+    text: `
+      select g.* from unnest($1::text[], $2::text[]) with ordinality as wanted (link_id, token, place)
+      join guide_tokens g using (link_id, token) order by place for update of g`,
+    values: columnsOf(tokens).slice(0, 2),
+  })
+  const known = new Map(rows.map((row) => [keyOf({ linkId: row.link_id, token: row.token }), timesOf(row)]))
   const changed: GuideToken[] = []
   for (const seen of tokens) {
-    const before = known.get(`${seen.linkId} ${seen.token}`) ?? NEVER
+    const before = known.get(keyOf(seen)) ?? NEVER
     const after = earliestOf(before, seen)
     if (after.shownAtMs === before.shownAtMs && after.returnedAtMs === before.returnedAtMs) continue
     count(days, seen, before, -1)
@@ -56,18 +76,27 @@ function count(days: Tally, { linkId, link }: GuideToken, times: TokenTimes, sig
 
 async function updateTimes(client: pg.ClientBase, tokens: GuideToken[]): Promise<void> {
   if (tokens.length === 0) return
-  await client.query(
-    `update guide_tokens g set shown_at = seen.shown_at, returned_at = seen.returned_at
-     from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as seen (link_id, token, shown_at, returned_at)
-     where g.link_id = seen.link_id and g.token = seen.token`,
-    [
-      tokens.map(({ linkId }) => linkId),
-      tokens.map(({ token }) => token),
-      tokens.map(({ shownAtMs }) => dateOf(shownAtMs)),
-      tokens.map(({ returnedAtMs }) => dateOf(returnedAtMs)),
-    ],
-  )
+  await client.query({
+    name: "update-guide-tokens",
+    text: `
+      update guide_tokens g set shown_at = seen.shown_at, returned_at = seen.returned_at
+      from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+        as seen (link_id, token, shown_at, returned_at)
+      where g.link_id = seen.link_id and g.token = seen.token`,
+    values: columnsOf(tokens),
+  })
 }
+
+function columnsOf(tokens: GuideToken[]): unknown[] {
+  return [
+    textArray(tokens.map(({ linkId }) => linkId)),
+    textArray(tokens.map(({ token }) => token)),
+    tokens.map(({ shownAtMs }) => dateOf(shownAtMs)),
+    tokens.map(({ returnedAtMs }) => dateOf(returnedAtMs)),
+  ]
+}
+
+const keyOf = ({ linkId, token }: Pick<GuideToken, "linkId" | "token">): string => `${linkId} ${token}`
 
 function timesOf({ shown_at, returned_at }: Row): TokenTimes {
   return { shownAtMs: shown_at?.getTime() ?? null, returnedAtMs: returned_at?.getTime() ?? null }

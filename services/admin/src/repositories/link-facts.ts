@@ -1,3 +1,4 @@
+import type { ClickBatch } from "@qiao/core/click.ts"
 import type pg from "pg"
 import { FOR_EVER } from "./erasures.ts"
 
@@ -19,11 +20,13 @@ type Row = {
   clicks_erased_at: Date | null
 }
 
-/** Those of the links that Postgres knows, deleted ones included, and those that were erased with their workspace. */
+/** Of the links of these visits, those that Postgres knows, deleted ones included, and those that were erased with their workspace. */
 export async function linkFacts(
   client: pg.ClientBase,
-  linkIds: Iterable<string>,
+  batches: ClickBatch[],
 ): Promise<Map<string, LinkFacts>> {
+  const linkIds = new Set<string>()
+  for (const { visits } of batches) for (const { linkId } of visits) linkIds.add(linkId)
   const { rows } = await client.query<Row>({
     name: "link-facts",
     text: `

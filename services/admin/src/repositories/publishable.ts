@@ -14,6 +14,7 @@ import {
   type PublishedDomain,
   type PublishedLink,
 } from "../records.ts"
+import { FOR_EVER } from "./erasures.ts"
 import type { Publication } from "./publications.ts"
 
 /**
@@ -88,7 +89,8 @@ function toRecord(row: PublishableRow, epoch: number): PublishableRecord {
 }
 
 function countedOf({ clicks, clicksErasedAt }: PublishableRow, linkId: string): CountedClicks {
-  return { linkId, used: clicks ?? 0, since: clicksErasedAt?.getTime() ?? 0 }
+  const since = clicksErasedAt?.getTime() ?? 0
+  return { linkId, used: clicks ?? 0, since: since === FOR_EVER.getTime() ? null : since }
 }
 
 function uncountedOf({ kind, subjectId, buriedId }: PublishableRow, counted: CountedClicks | null): string[] {

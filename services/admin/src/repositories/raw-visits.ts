@@ -1,6 +1,6 @@
-import type { Outcome } from "@qiao/core/decide.ts"
 import { sql } from "kysely"
 import type { Db } from "../db/connect.ts"
+import type { Visit } from "../db/schema.ts"
 import type { Filter } from "../stats-filters.ts"
 import { decodeCursor, encodeCursor, isTime } from "./page.ts"
 import type { Range } from "./stats-calendar.ts"
@@ -34,23 +34,7 @@ export type VisitOrder = "newest" | "oldest"
 /** Where a page ended. */
 export type VisitPosition = { at: Date; id: number }
 
-export type RawVisit = VisitPosition & {
-  linkId: string
-  outcome: Outcome
-  automated: boolean
-  synthetic: boolean
-  platform: string
-  os: string
-  device: string
-  browser: string
-  language: string
-  referrer: string
-  rule: string
-  variant: string
-  country: string
-  region: string
-  city: string
-  isp: string
+export type RawVisit = Omit<Visit, "workspaceId" | "visitor"> & {
   /** 64 bits in hexadecimal digits. */
   visitor: string | null
   /** Null for a link that Postgres does not know. */

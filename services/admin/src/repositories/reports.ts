@@ -7,11 +7,16 @@ import { type Page, type PageRequest, paged } from "./page.ts"
 /** As the edge tells it. */
 export type NewReport = Omit<Report, "id" | "workspaceId" | "createdAt">
 
-/** Stores each report once, however often and by however many it is brought, also of links that are banned, deleted or unknown. */
+/**
+ * Stores each report once, however often and by however many it is brought, also of links that are banned, deleted or unknown; but for
+ * those that were erased with their workspace.
+ */
 export async function storeReports(db: Db, reports: NewReport[]): Promise<number> {
-  if (reports.length === 0) return 0
-  const workspaces = await workspacesOf(db, reports)
-  const rows = reports.map((report) => {
+  const erased = await erasedAmong(db, reports)
+  const kept = reports.filter(({ linkId }) => !erased.has(linkId))
+  if (kept.length === 0) return 0
+  const workspaces = await workspacesOf(db, kept)
+  const rows = kept.map((report) => {
     return { id: newId("rpt"), workspaceId: workspaces.get(report.linkId) ?? null, ...report }
   })
   const stored = await db
@@ -22,6 +27,13 @@ export async function storeReports(db: Db, reports: NewReport[]): Promise<number
     .returning("id")
     .execute()
   return stored.length
+}
+
+async function erasedAmong(db: Db, reports: NewReport[]): Promise<Set<string>> {
+  if (reports.length === 0) return new Set()
+  const ids = reports.map(({ linkId }) => linkId)
+  const rows = await db.selectFrom("erasedLinks").select("linkId").where("linkId", "in", ids).execute()
+  return new Set(rows.map(({ linkId }) => linkId))
 }
 
 async function workspacesOf(db: Db, reports: NewReport[]): Promise<Map<string, string>> {

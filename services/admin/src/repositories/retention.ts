@@ -4,7 +4,7 @@ import { firstOpenDay } from "./partitions.ts"
 import { inTransaction } from "./transaction.ts"
 
 /** A visitor comes back from the guide page within minutes, or not at all. */
-const GUIDE_TOKENS_DAYS = 14
+export const GUIDE_TOKENS_DAYS = 14
 const ORPHANS_DAYS = 90
 /** Of a host and day. */
 const ORPHAN_PATHS_MAX = 1_000

@@ -1,5 +1,5 @@
 import type pg from "pg"
-import { type Counts, inKeyOrder, type Tally } from "../tally.ts"
+import { inKeyOrder, type Tally } from "../tally.ts"
 import { numberArray, textArray } from "./arrays.ts"
 
 /** What lies in visit_rollups, and in visit_days. */
@@ -23,34 +23,30 @@ function addTo(table: string, period: string, type: string): string {
 }
 
 async function addCounts(client: pg.ClientBase, name: string, text: string, tally: Tally): Promise<void> {
-  if (tally.size === 0) return
+  if (tally.size > 0) await client.query({ name, text, values: columnsOf(tally) })
+}
+
+function columnsOf(tally: Tally): string[] {
   const scopeIds: string[] = []
   const families: string[] = []
   const periods: string[] = []
   const values: string[] = []
-  const counts: Counts[] = []
+  const visits: number[] = []
+  const automated: number[] = []
+  const clicks: number[] = []
   for (const group of inKeyOrder(tally)) {
-    for (const value of [...group.values.keys()].sort()) {
+    for (const [value, counts] of [...group.values].sort(([a], [b]) => (a < b ? -1 : 1))) {
       scopeIds.push(group.scopeId)
       families.push(group.family)
       periods.push(group.period)
       values.push(value)
-      counts.push(group.values.get(value) ?? NOTHING)
+      visits.push(counts.visits)
+      automated.push(counts.automated)
+      clicks.push(counts.clicks)
     }
   }
-  await client.query({
-    name,
-    text,
-    values: [
-      textArray(scopeIds),
-      textArray(families),
-      textArray(periods),
-      textArray(values),
-      numberArray(counts.map(({ visits }) => visits)),
-      numberArray(counts.map(({ automated }) => automated)),
-      numberArray(counts.map(({ clicks }) => clicks)),
-    ],
-  })
+  return [
+    ...[scopeIds, families, periods, values].map(textArray),
+    ...[visits, automated, clicks].map(numberArray),
+  ]
 }
-
-const NOTHING: Counts = { visits: 0, automated: 0, clicks: 0 }

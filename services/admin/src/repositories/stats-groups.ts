@@ -19,9 +19,11 @@ export function summed(counted: RawBuilder<unknown>, names: Names): RawBuilder<C
     group by 1, 2`
 }
 
-const sums = (value: RawBuilder<unknown>) => sql`
-  select interval, ${value} as value, sum(visits)::bigint as visits, sum(automated)::bigint as automated,
-    sum(clicks)::bigint as clicks`
+/** In doubles, which count exactly up to 2^53: a sum of `bigint` is `numeric`, which takes several times as long. */
+export const SUMS = sql`
+  sum(visits::float8) as visits, sum(automated::float8) as automated, sum(clicks::float8) as clicks`
+
+const sums = (value: RawBuilder<unknown>) => sql`select interval, ${value} as value, ${SUMS}`
 
 function namedBy(names: Exclude<Names, "all">): RawBuilder<unknown> {
   if ("are" in names) return sql`select unnest(${names.are}::text[]) as value`

@@ -4,7 +4,7 @@ import { type DayFamily, FAMILIES, type Family, SEPARATOR } from "../rollups.ts"
 import type { Filter } from "../stats-filters.ts"
 import type { Parts, RollupState } from "../stats-parts.ts"
 import type { IntervalStart } from "./stats-calendar.ts"
-import { type CountsRow, type Names, summed } from "./stats-groups.ts"
+import { type CountsRow, type Names, SUMS, summed } from "./stats-groups.ts"
 
 export function readRollupState(db: Db): Promise<RollupState> {
   return db.selectFrom("rollupState").selectAll().executeTakeFirstOrThrow()
@@ -51,8 +51,7 @@ function countedIn(
 ): RawBuilder<unknown> {
   const filters = query.filters.map((filter) => sql`and ${holds(filter, query.family)}`)
   return sql`
-    select ${interval} as interval, ${groupOf(query)} as value,
-      sum(visits) as visits, sum(automated) as automated, sum(clicks) as clicks
+    select ${interval} as interval, ${groupOf(query)} as value, ${SUMS}
     from ${sql.table(table)}
     where scope_id = any(${query.scopeIds}::text[]) and family = ${query.family} and ${where}
       ${sql.join(filters, sql` `)}
@@ -79,6 +78,17 @@ function word(family: Family | DayFamily, dimension: string): RawBuilder<unknown
   return sql`split_part(value, ${SEPARATOR}, ${sql.lit(place + 1)})`
 }
 
+/**
+ * The planner takes groups for many more than there are, and would sort where hashing takes half the time; compiling and starting workers
+ * take longer than what they save.
+ */
+const SETTINGS = [
+  ["work_mem", "64MB"],
+  ["enable_sort", "off"],
+  ["jit", "off"],
+  ["max_parallel_workers_per_gather", "0"],
+] as const
+
 /** What is read in one transaction is of one moment: folding quarters into days meanwhile neither hides nor doubles a visit. */
 export function atOneMoment<T>(db: Db, read: (trx: Trx) => Promise<T>): Promise<T> {
   return db
@@ -86,8 +96,9 @@ export function atOneMoment<T>(db: Db, read: (trx: Trx) => Promise<T>): Promise<
     .setIsolationLevel("repeatable read")
     .setAccessMode("read only")
     .execute(async (trx) => {
-      // Compiling takes longer than the longest of these queries; groups that are hashed in memory need not be sorted, a third of the time.
-      await sql`select set_config('jit', 'off', true), set_config('work_mem', '64MB', true)`.execute(trx)
+      await sql`select ${sql.join(SETTINGS.map(([name, value]) => sql`set_config(${name}, ${value}, true)`))}`.execute(
+        trx,
+      )
       return read(trx)
     })
 }

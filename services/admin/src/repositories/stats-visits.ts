@@ -48,7 +48,10 @@ function areOf({ workspaceId, scopes, range }: VisitsOf): RawBuilder<unknown> {
   return sql`at >= ${range.from} and at < ${range.to} and ${ours} ${sql.join(among, sql` `)}`
 }
 
-/** A tag's visits are those of the links that have it now. */
+/**
+ * A tag's visits are those of the links that have it now. A visit's link is looked up: a list of all of a domain's links is too much to
+ * search for each visit, and where this is no condition of a join, Postgres does just that.
+ */
 export function isOf({ kind, id }: Scope): RawBuilder<unknown> {
   switch (kind) {
     case "workspace":
@@ -56,9 +59,9 @@ export function isOf({ kind, id }: Scope): RawBuilder<unknown> {
     case "link":
       return sql`link_id = ${id}`
     case "tag":
-      return sql`link_id in (select link_id from link_tags where tag_id = ${id})`
+      return sql`exists (select from link_tags t where t.link_id = visits.link_id and t.tag_id = ${id})`
     case "domain":
-      return sql`link_id in (select id from links where domain_id = ${id})`
+      return sql`exists (select from links l where l.id = visits.link_id and l.domain_id = ${id})`
     default:
       return kind satisfies never
   }

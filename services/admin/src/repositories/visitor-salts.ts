@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto"
 import type pg from "pg"
+import type { WorkspaceDay } from "../visit-rows.ts"
 import { textArray } from "./arrays.ts"
 
 const SALT_BYTES = 16
-
-export type WorkspaceDay = { workspaceId: string; day: string }
 
 /** The salts of workspaces' days, made where there is none yet. Not for a transaction: what is made must be everybody's at once. */
 export async function visitorSalts(

@@ -1,11 +1,12 @@
 import type { ClickBatch } from "@qiao/core/click.ts"
 import type { DetailedPlaceOf } from "@qiao/core/detailed-place.ts"
 import type pg from "pg"
-import { countVisits } from "../counting.ts"
-import { guideTokensOf } from "../guide-tokens.ts"
+import { createVisitCounter, type VisitCounter } from "../counting.ts"
+import { createTokenList, type TokenList } from "../guide-tokens.ts"
 import { countInstances } from "../instance-counting.ts"
 import type { Turns } from "../turns.ts"
-import { type Quarter, rowsOf, type TimedVisit, timeVisits, type VisitRow } from "../visit-rows.ts"
+import { createRowsOf, type RowsOf, type VisitRow, workspaceDays } from "../visit-rows.ts"
+import { createVisitorList, type VisitorList } from "../visitors.ts"
 import { type Clock, claimBatches, isExpired, refusedAmong } from "./click-batches.ts"
 import { copyVisits } from "./copy-visits.ts"
 import { isErasing } from "./erasures.ts"
@@ -15,14 +16,19 @@ import { linkFacts } from "./link-facts.ts"
 import { addTotals } from "./link-totals.ts"
 import { addOrphans } from "./orphans.ts"
 import { addDays, addQuarters } from "./rollups.ts"
-import { visitorSalts, type WorkspaceDay } from "./visitor-salts.ts"
+import { lockCounting } from "./visitor-keys.ts"
+import { visitorSalts } from "./visitor-salts.ts"
 import { countVisitors } from "./visitors.ts"
 
 export type StoreOptions = Clock & {
   placeOf: DetailedPlaceOf
-  /** Those of all who ingest in this process, since most of them count in the same rows: who waits here blocks nobody. */
-  turns: Turns
+  /** Of all who ingest in this process: a statement that waits for a lock would run into its timeout. */
+  counting: Turns
+  /** Hear of every visit before it is stored. */
+  listeners: RowListener[]
 }
+
+export type RowListener = { add(row: VisitRow): void }
 
 export type Stored = {
   /** Those of links whose clicks were erased since are stored, and kept nowhere. */
@@ -31,7 +37,6 @@ export type Stored = {
   expiredVisits: number
   /** Copies of batches that are dead-lettered. */
   refused: ReadonlySet<ClickBatch>
-  rows: VisitRow[]
 }
 
 /**
@@ -44,23 +49,29 @@ export async function storeBatches(
   batches: ClickBatch[],
   options: StoreOptions,
 ): Promise<Stored> {
-  const { nowMs } = options
-  const prepared = await prepareRows(client, batches, options)
+  const { placeOf, nowMs } = options
+  // Before the transaction, as who makes a day's salt must keep nobody waiting.
+  const inTime = batches.filter((batch) => !isExpired(batch, options))
+  const links = await linkFacts(client, inTime)
+  const saltOf = await visitorSalts(client, workspaceDays(inTime, links, nowMs))
   await client.query("begin")
   try {
     const unknown = await claimBatches(client, batches, options)
     const duplicates = batches.filter((batch) => !unknown.includes(batch))
     const fresh = unknown.filter((batch) => !isExpired(batch, options))
     const expired = unknown.filter((batch) => isExpired(batch, options))
-    // What was prepared may know nothing of an erasure, which waits for transactions, and for nothing before them.
-    const current = (await isErasing(client)) ? await prepareRows(client, fresh, options) : prepared
-    const rows = fresh.flatMap((batch) => current.get(batch) ?? [])
-    await copyVisits(client, rows)
+    // What was read before may know nothing of an erasure, which waits for transactions, and for nothing before them.
+    const current = (await isErasing(client)) ? await linkFacts(client, fresh) : links
+    const gathered = gather()
+    const rowsOf = createRowsOf({ links: current, placeOf, saltOf, nowMs })
+    const listeners = [...Object.values(gathered), ...options.listeners]
+    if (visitsIn(fresh) > 0) await copyVisits(client, rowsInTurn(fresh, rowsOf, listeners))
     const refused = await refusedAmong(client, duplicates, options)
-    await options.turns(async () => {
+    await options.counting(async () => {
+      await lockCounting(client)
       await addInstances(client, countInstances(batches, fresh, expired, nowMs))
       await addOrphans(client, fresh, nowMs)
-      await addCounts(client, rows)
+      await addCounts(client, gathered)
       await client.query("commit")
     })
     return {
@@ -68,7 +79,6 @@ export async function storeBatches(
       duplicateBatches: duplicates.length,
       expiredVisits: visitsIn(expired),
       refused,
-      rows,
     }
   } catch (err) {
     await client.query("rollback").catch(() => {})
@@ -76,36 +86,29 @@ export async function storeBatches(
   }
 }
 
-/** Before the transaction, as who makes a day's salt first must keep nobody waiting. */
-async function prepareRows(
-  client: pg.ClientBase,
-  batches: ClickBatch[],
-  options: StoreOptions,
-): Promise<Map<ClickBatch, VisitRow[]>> {
-  const inTime = batches.filter((batch) => !isExpired(batch, options))
-  const linkIds = new Set<string>()
-  for (const { visits } of inTime) for (const { linkId } of visits) linkIds.add(linkId)
-  if (linkIds.size === 0) return new Map()
-  const timed = timeVisits(inTime, await linkFacts(client, linkIds), options.nowMs)
-  const saltOf = await visitorSalts(client, workspaceDays(timed.values()))
-  return new Map([...timed].map(([batch, visits]) => [batch, rowsOf(visits, options.placeOf, saltOf)]))
-}
+/** What is written of visits once they are copied. */
+type Gathered = { counter: VisitCounter; visitors: VisitorList; tokens: TokenList }
 
-function workspaceDays(batches: Iterable<TimedVisit[]>): WorkspaceDay[] {
-  const quarters = new Set<Quarter>()
-  for (const visits of batches) for (const { quarter } of visits) quarters.add(quarter)
-  const days = new Map<string, WorkspaceDay>()
-  for (const { link, day } of quarters) {
-    if (link !== undefined) days.set(`${link.workspaceId} ${day}`, { workspaceId: link.workspaceId, day })
+const gather = (): Gathered => ({
+  counter: createVisitCounter(),
+  visitors: createVisitorList(),
+  tokens: createTokenList(),
+})
+
+/** Only a batch's rows are in memory at a time. */
+function* rowsInTurn(batches: ClickBatch[], rowsOf: RowsOf, listeners: RowListener[]): Generator<VisitRow[]> {
+  for (const batch of batches) {
+    const rows = rowsOf(batch)
+    for (const listener of listeners) for (const row of rows) listener.add(row)
+    yield rows
   }
-  return [...days.values()]
 }
 
-async function addCounts(client: pg.ClientBase, rows: VisitRow[]): Promise<void> {
-  if (rows.length === 0) return
-  const { links, quarters, days } = countVisits(rows)
-  await countVisitors(client, rows, days)
-  await addGuideTokens(client, guideTokensOf(rows), days)
+async function addCounts(client: pg.ClientBase, { counter, visitors, tokens }: Gathered): Promise<void> {
+  const { links, quarters, days } = counter.counted()
+  if (links.length === 0) return
+  await countVisitors(client, visitors, days)
+  await addGuideTokens(client, tokens.tokens(), days)
   await addTotals(client, links)
   await addDays(client, days)
   await addQuarters(client, quarters)

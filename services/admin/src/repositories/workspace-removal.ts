@@ -87,11 +87,15 @@ export async function removeWorkspace(client: pg.ClientBase, workspaceId: string
     await deleteRows(client, table, "workspace_id", [workspaceId])
   }
   await inTransaction(client, async () => {
-    await removeBans(client, workspaceId)
+    // Also what was made by a request that was under way; from now on nothing can be.
+    await client.query("select from workspaces where id = $1 for update", [workspaceId])
+    await buryOthers(client, workspaceId)
     for (const table of ["rule_sets", "domains", "api_keys"]) {
       await client.query(`delete from ${table} where workspace_id = $1`, [workspaceId])
     }
     await client.query("delete from workspaces where id = $1", [workspaceId])
+    // Last, as the ban set is the one record that everybody's bans wait for.
+    await removeBans(client, workspaceId)
   })
 }
 

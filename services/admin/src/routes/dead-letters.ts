@@ -171,4 +171,5 @@ function toVisit(visit: RecordedVisit): z.output<typeof visitSchema> {
 const DATE_MAX_MS = 8.64e15
 
 /** What cannot be stored may have a time that no date has. */
-const timeOf = (ms: number): string => new Date(Math.min(ms, DATE_MAX_MS)).toISOString()
+const timeOf = (ms: number): string =>
+  new Date(Math.max(-DATE_MAX_MS, Math.min(ms, DATE_MAX_MS))).toISOString()

@@ -5,9 +5,14 @@ import { sql } from "kysely"
 import type { Test } from "tap"
 import { waitFor } from "../../../test/support/wait.ts"
 import { connectDb, type Db } from "../../src/db/connect.ts"
-import { type IngestDeps, type IngestMetrics, noIngestMetrics, runPartition } from "../../src/ingesting.ts"
+import {
+  createIngestTurns,
+  type IngestDeps,
+  type IngestMetrics,
+  noIngestMetrics,
+  runPartition,
+} from "../../src/ingesting.ts"
 import { noReportMetrics, runReporting } from "../../src/reporting.ts"
-import { createTurns } from "../../src/turns.ts"
 import { quiet } from "./publisher.ts"
 
 const NOWHERE = { country: "", region: "", city: "", isp: "" }
@@ -27,7 +32,7 @@ export function startIngest(
   const deps: IngestDeps = {
     ...{ ...stores, log: quiet, now: Date.now, batchesMax: 50, horizonMs: 72 * HOUR_MS, metrics },
     placeOf: () => NOWHERE,
-    turns: createTurns(),
+    turns: createIngestTurns(),
     ...overrides,
   }
   const stopping = new AbortController()
@@ -78,9 +83,14 @@ export function visit(linkId: string, more: Partial<RecordedVisit> = {}): Record
   }
 }
 
-export function seal(visits: RecordedVisit[], header: Partial<BatchHeader> = {}): string {
+export function seal(
+  visits: RecordedVisit[],
+  header: Partial<BatchHeader> = {},
+  orphans: [host: string, path: string][] = [],
+): string {
   const writer = createBatchWriter()
   for (const each of visits) writer.add(each)
+  for (const [host, path] of orphans) writer.addOrphan(host, path)
   const counters = { accepted: visits.length, spilled: 0, dropped: 0 }
   const rest = { instance: "edge-1", sequence: 1, sealedAtMs: Date.now(), isFinal: false }
   return writer.seal({ ...rest, counters, ...header })

@@ -84,22 +84,24 @@ type Fold = {
   valuesMax?: number
 }
 
-/** Adds the workspace's quarters before `daysUntil` to days, and drops those before `quartersSince`. To be done once. */
+/** Adds the workspace's quarters before `daysUntil` to days, and drops those before `quartersSince`. */
 export async function fold(db: Db, { workspaceId, daysUntil, quartersSince, valuesMax }: Fold) {
   const named: RawBuilder<unknown> =
     valuesMax === undefined ? sql`value` : sql`case when place <= ${valuesMax} then value else ${OTHER} end`
   await sql`
-    insert into visit_days (scope_id, family, day, value, visits, automated, clicks)
+    insert into visit_days as d (scope_id, family, day, value, visits, automated, clicks)
     select scope_id, family, day, ${named}, sum(visits), sum(automated), sum(clicks) from (
       select *, rank() over (partition by scope_id, family, day order by visits desc, value) as place from (
         select scope_id, family, (bucket at time zone w.time_zone)::date as day, value,
           sum(visits) as visits, sum(automated) as automated, sum(clicks) as clicks
         from visit_rollups, workspaces w
-        where w.id = ${workspaceId} and bucket < ${daysUntil}
+        where w.id = ${workspaceId} and bucket < ${daysUntil} and bucket >= (select days_until from rollup_state)
         group by 1, 2, 3, 4
       ) as folded
     ) as ranked
-    group by 1, 2, 3, 4`.execute(db)
+    group by 1, 2, 3, 4
+    on conflict (scope_id, family, day, value) do update set visits = d.visits + excluded.visits,
+      automated = d.automated + excluded.automated, clicks = d.clicks + excluded.clicks`.execute(db)
   await sql`delete from visit_rollups where bucket < ${quartersSince}`.execute(db)
   await sql`update rollup_state set days_until = ${daysUntil}, quarters_since = ${quartersSince}`.execute(db)
 }

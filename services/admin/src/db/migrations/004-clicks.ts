@@ -1,4 +1,5 @@
 import { type Kysely, sql } from "kysely"
+import { recount } from "./004-recount.ts"
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   // What the edge does with a link's `maxClicks` while Redis is away. Visits from before `clicks_erased_at` are stored nowhere.
@@ -33,6 +34,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       add column delivered_batches bigint not null default 0,
       add column last_sequence bigint not null default -1,
       add column stopped_at timestamptz(3)`.execute(db)
+  await sql`update edge_instances set delivered_batches = duplicate_batches`.execute(db)
 
   // Batches that Postgres refused and `dead_lettered` counts; `sealed_at` is the time by which click_batches knows them.
   await sql`
@@ -46,6 +48,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await countByQuarter(db)
   await countByDay(db)
+  await recount(db)
   await eraseInSteps(db)
 
   await sql`

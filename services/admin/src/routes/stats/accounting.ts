@@ -93,7 +93,7 @@ export const accountingRoutes: FastifyPluginAsyncZod<{ partitions: number }> = a
     schema: {
       summary: "Account for every visit",
       description:
-        "For operators. Two equations, of visits and of batches, for each run of an edge, the newest first, and over all of them. `balanced` is false where more came than was accepted, or a run stopped, all its batches came, and visits are amiss all the same.",
+        "For operators. Two equations, of visits and of batches, for each run of an edge, the newest first, and over all of them. `balanced` is false where more came than was accepted, or all batches of a run came and visits are amiss all the same.",
       querystring: accountQuery,
       response: { 200: accountingSchema, ...failures },
     },

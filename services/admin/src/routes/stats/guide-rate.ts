@@ -1,12 +1,10 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
+import { GUIDE_TOKENS_DAYS } from "../../repositories/retention.ts"
 import { readDays } from "../../repositories/stats-days.ts"
 import { failures } from "../schemas.ts"
 import { dayFields, dayRangeAnswer, readDaysAsked } from "./days.ts"
 import { scopeFields } from "./query.ts"
-
-/** As long as it is known who was shown the guide page. */
-const WINDOW_DAYS = 14
 
 const rateFields = {
   shown: z.number().describe("People who were shown the guide page"),
@@ -44,7 +42,7 @@ export const guideRateRoutes: FastifyPluginAsyncZod = async (app) => {
         ...rateOf(counted.get(`${day} shown`) ?? 0, counted.get(`${day} returned`) ?? 0),
       }))
       const sum = (name: "shown" | "returned") => data.reduce((total, row) => total + row[name], 0)
-      return { ...answer, windowDays: WINDOW_DAYS, ...rateOf(sum("shown"), sum("returned")), data }
+      return { ...answer, windowDays: GUIDE_TOKENS_DAYS, ...rateOf(sum("shown"), sum("returned")), data }
     },
   })
 }
