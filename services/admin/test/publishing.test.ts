@@ -217,8 +217,10 @@ t.test("three publishers at once bring 2,000 links and their changes to Redis", 
     i % 7 === 0
       ? admin.call("DELETE", `/v1/links/${id}`)
       : admin.call("PATCH", `/v1/links/${id}`, { maxClicks: i + 1 })
-  const answers = await Promise.all(ids.slice(0, 200).map(change))
-  t.ok(answers.every(({ status }) => status < 300))
+  for (let first = 0; first < 200; first += 20) {
+    const answers = await Promise.all(ids.slice(first, first + 20).map((id, i) => change(id, first + i)))
+    t.ok(answers.every(({ status }) => status < 300))
+  }
   await noneDue(publisher.db)
   await expectNoDrift(t, publisher)
   t.ok(publishers.every(({ metrics }) => metrics.failures === 0))
