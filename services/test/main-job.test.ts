@@ -27,7 +27,7 @@ t.test("a link is made, redirects by platform, and its visits are counted", asyn
   t.match(await visit(inWeChat.shortUrl, WECHAT), { status: 302, location: "https://example.com/" })
 
   const visitsOf = async (link: Created): Promise<Visits> =>
-    (await qiao.api("GET", `/v1/stats/visits?link=${link.id}&groupBy=platform`)).json as Visits
+    (await qiao.api("GET", `/v1/stats/top?link=${link.id}&by=platform&sort=visits`)).json as Visits
   const counted = async () => ((await visitsOf(guided)).totals as { visits: number }).visits === 3
   await waitFor("the visits to be counted", counted, { timeoutMs: 2_000 })
   t.match(await visitsOf(guided), {
