@@ -132,6 +132,7 @@ async function measureEach(
 ): Promise<Times[]> {
   const all: number[] = []
   const times: Times[] = []
+  for (const question of questions) await ask(question, scopes[0] ?? {})
   const cpuAtFirst = cpu()
   for (const question of questions) {
     const taken: number[] = []

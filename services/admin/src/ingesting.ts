@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises"
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises"
 import { type ClickBatch, unpackBatch } from "@qiao/core/click.ts"
 import type { DetailedPlaceOf } from "@qiao/core/detailed-place.ts"
 import { CLICK_GROUP, clickStreamKey, deadLetterKey } from "@qiao/core/keys.ts"
@@ -126,7 +126,10 @@ async function drain(deps: IngestDeps, owned: Owned, signal: AbortSignal): Promi
     }
     const isPendingDue = performance.now() - pendingCheckedAt > PENDING_CHECK_MS
     const entries = await read(owned, deps.batchesMax, isPendingDue ? "0" : ">")
-    if (entries.length === 0 && isPendingDue) pendingCheckedAt = performance.now()
+    if (entries.length === 0) {
+      if (isPendingDue) pendingCheckedAt = performance.now()
+      continue
+    }
     await deps.turns.reading(async () => {
       if (!signal.aborted) await ingest(deps, owned, entries)
     })
@@ -142,6 +145,8 @@ async function ingest(deps: IngestDeps, owned: Owned, entries: Entry[]): Promise
     } catch (err) {
       await deadLetter(deps, owned, entry, (err as Error).message)
     }
+    // A large read takes long enough to keep everything else in this process waiting.
+    await nextTurn()
   }
   await storeOrBisect(deps, owned, decoded)
 }
@@ -186,11 +191,12 @@ async function settle(deps: IngestDeps, owned: Owned, decoded: Decoded[], refuse
 
 /**
  * Data that Postgres refuses whoever asks: SQLSTATE classes 22 (data), 23 (constraints) and 54 (limits, as that of a key's length). An
- * outage never counts, nor does a missing partition, which names no constraint: it is made at the next try.
+ * outage never counts, nor does a missing partition, which names no constraint: it is made at the next try. Nor does a row that is there
+ * already (23505): no batch says what others write.
  */
 function isPoison(err: unknown): err is pg.DatabaseError {
   if (!(err instanceof pg.DatabaseError) || !/^(2[23]|54)/.test(err.code ?? "")) return false
-  return err.code !== "23514" || err.constraint !== undefined
+  return err.code !== "23505" && (err.code !== "23514" || err.constraint !== undefined)
 }
 
 async function deadLetter(deps: IngestDeps, owned: Owned, entry: Entry, reason: string): Promise<void> {

@@ -83,7 +83,7 @@ export function workspaceDays(
   }
   const zones = new Map<string, string>()
   for (const { workspaceId, timeZone, clicksErasedAtMs } of links.values())
-    if (clicksErasedAtMs === null || clicksErasedAtMs < nowMs) zones.set(workspaceId, timeZone)
+    if (clicksErasedAtMs === null || clicksErasedAtMs <= nowMs) zones.set(workspaceId, timeZone)
   return [...zones].flatMap(([workspaceId, timeZone]) => {
     const days = new Set([...starts].map((startMs) => localDay(startMs, timeZone)))
     return [...days].map((day) => ({ workspaceId, day }))

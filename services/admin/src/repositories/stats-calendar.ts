@@ -27,22 +27,25 @@ type RangeQuery = {
   isWholeDays: boolean
 }
 
-/** A range by the calendar; throws nothing, whatever the years. */
+/**
+ * A range by the calendar, whatever the years. Each step of a query here is materialised: put into each other, as Postgres would have it,
+ * the expressions take longer to plan than all the rest.
+ */
 export async function readRange(db: Db, query: RangeQuery): Promise<LocalRange> {
   const { from = null, to, timeZone, isWholeDays } = query
   const zone = sql`${timeZone}::text`
   const midnight = (time: RawBuilder<unknown>, days: string) =>
     instantOf(sql`date_trunc('day', ${time} at time zone ${zone}) + ${sql.lit(days)}::interval`, zone)
   const { rows } = await sql<LocalRange>`
-    with told as (
+    with told as materialized (
       select ${to}::timestamptz as to_at,
         coalesce(${from}::timestamptz, ${midnight(sql`${to}::timestamptz`, `-${DEFAULT_DAYS} days`)}) as from_at
-    ), given as (
+    ), given as materialized (
       select
         case when ${isWholeDays} then ${midnight(sql`from_at`, "0 days")} else from_at end as from_at,
         case when ${isWholeDays} then ${midnight(sql`(to_at - interval '1 millisecond')`, "1 day")} else to_at end as to_at
       from told
-    ), midnights as (
+    ), midnights as materialized (
       select *, ${midnight(sql`to_at`, "0 days")} as last_midnight,
         case when from_at = ${midnight(sql`from_at`, "0 days")} then from_at else ${midnight(sql`from_at`, "1 day")} end as first_midnight
       from given
@@ -64,10 +67,10 @@ export async function readPreviousRange(db: Db, { range, interval, timeZone }: S
   const zone = sql`${timeZone}::text`
   const at = (local: RawBuilder<unknown>) => instantOf(local, zone)
   const { rows } = await sql<Range>`
-    with given as (
+    with given as materialized (
       select from_at, to_at, from_at at time zone ${zone} as from_local, to_at at time zone ${zone} as to_local
       from (select ${range.from}::timestamptz as from_at, ${range.to}::timestamptz as to_at) as told
-    ), steps as (
+    ), steps as materialized (
       select *, case
         when from_at <> ${at(sql`date_trunc('day', from_local)`)} then null
         when ${interval === "month"} and extract(day from from_local) = 1 then make_interval(months =>
@@ -89,7 +92,7 @@ function only<T>([row]: T[]): T {
   return row
 }
 
-/** When an interval begins, and on which local day. */
+/** When an interval begins; `day` is the local day then, told for days and longer. */
 export type IntervalStart = { start: Date; day: string }
 
 /** The intervals that a range touches, in order: the first may begin before it. */
@@ -99,12 +102,9 @@ export async function readIntervals(
   interval: Interval,
   timeZone: string,
 ): Promise<IntervalStart[]> {
-  const zone = sql`${timeZone}::text`
   const result = await sql<IntervalStart>`
-    select start, to_char(start at time zone ${zone}, 'YYYY-MM-DD') as day
-    from (${startsOf(interval, from, to, zone)}) as starts
-    where start < ${to}::timestamptz
-    order by start`.execute(db)
+    ${startsOf(interval, from, to, sql`${timeZone}::text`)}
+    select start, day from starts where start < ${to}::timestamptz order by start`.execute(db)
   return result.rows
 }
 
@@ -112,24 +112,32 @@ export async function readIntervals(
 function startsOf(interval: Interval, from: Date, to: Date, zone: RawBuilder<unknown>) {
   const quarters = (first: RawBuilder<unknown>) =>
     sql`generate_series(${first}, ${to}::timestamptz, '15 minutes') as at`
-  if (interval === "quarter") return sql`select at as start from ${quarters(sql`${from}::timestamptz`)}`
+  if (interval === "quarter")
+    return sql`with starts as (select at as start, '' as day from ${quarters(sql`${from}::timestamptz`)})`
   if (interval === "hour") {
     const first = sql`date_trunc('hour', ${from}::timestamptz, ${zone})`
-    return sql`select min(at) as start from ${quarters(first)} group by date_trunc('hour', at, ${zone})`
+    return sql`
+      with starts as (
+        select min(at) as start, '' as day from ${quarters(first)} group by date_trunc('hour', at, ${zone})
+      )`
   }
   return sql`
-    select ${instantOf(sql`local`, zone)} as start
-    from generate_series(
-      date_trunc(${sql.lit(interval)}, ${from}::timestamptz at time zone ${zone}),
-      ${to}::timestamptz at time zone ${zone},
-      ${sql.lit(`1 ${interval}`)}
-    ) as local`
+    with steps as materialized (
+      select local, local at time zone ${zone} as second
+      from generate_series(
+        date_trunc(${sql.lit(interval)}, ${from}::timestamptz at time zone ${zone}),
+        ${to}::timestamptz at time zone ${zone},
+        ${sql.lit(`1 ${interval}`)}
+      ) as local
+    ), starts as materialized (
+      select ${firstOf(sql`local`, zone)} as start, to_char(local, 'YYYY-MM-DD') as day from steps
+    )`
 }
 
 /** When a local time comes, for the first time where it comes twice: Postgres takes the second. */
 function instantOf(local: RawBuilder<unknown>, zone: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`(
-    select case when (second - interval '1 hour') at time zone ${zone} >= ${local} then second - interval '1 hour' else second end
-    from (select (${local}) at time zone ${zone} as second) as instants
-  )`
+  return sql`(select ${firstOf(local, zone)} from (select (${local}) at time zone ${zone} as second) as instants)`
 }
+
+const firstOf = (local: RawBuilder<unknown>, zone: RawBuilder<unknown>): RawBuilder<unknown> => sql`
+  case when (second - interval '1 hour') at time zone ${zone} >= ${local} then second - interval '1 hour' else second end`

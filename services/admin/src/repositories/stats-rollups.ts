@@ -4,7 +4,7 @@ import { type DayFamily, FAMILIES, type Family, SEPARATOR } from "../rollups.ts"
 import type { Filter } from "../stats-filters.ts"
 import type { Parts, RollupState } from "../stats-parts.ts"
 import type { IntervalStart } from "./stats-calendar.ts"
-import { type CountsRow, type Names, SUMS, summed } from "./stats-groups.ts"
+import { type CountsRow, type Names, named, SUMS, summed } from "./stats-groups.ts"
 
 export function readRollupState(db: Db): Promise<RollupState> {
   return db.selectFrom("rollupState").selectAll().executeTakeFirstOrThrow()
@@ -51,7 +51,7 @@ function countedIn(
 ): RawBuilder<unknown> {
   const filters = query.filters.map((filter) => sql`and ${holds(filter, query.family)}`)
   return sql`
-    select ${interval} as interval, ${groupOf(query)} as value, ${SUMS}
+    select ${interval} as interval, ${named(groupOf(query), query.names)} as value, ${SUMS}
     from ${sql.table(table)}
     where scope_id = any(${query.scopeIds}::text[]) and family = ${query.family} and ${where}
       ${sql.join(filters, sql` `)}

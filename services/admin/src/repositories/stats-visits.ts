@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely"
 import type { Db } from "../db/connect.ts"
 import type { Filter, StatsDimension } from "../stats-filters.ts"
 import type { IntervalStart, Range } from "./stats-calendar.ts"
-import { type CountsRow, type Names, summed } from "./stats-groups.ts"
+import { type CountsRow, type Names, named, summed } from "./stats-groups.ts"
 import type { Scope } from "./stats-scopes.ts"
 
 /** Single visits of a range that all scopes have. */
@@ -30,7 +30,7 @@ export async function readVisitCounts(db: Db, query: VisitsQuery): Promise<Count
   const starts = query.intervals.map(({ start }) => start)
   const filters = query.filters.map((filter) => sql`and ${holds(filter)}`)
   const counted = sql`
-    select width_bucket(at, ${starts}::timestamptz[]) as interval, ${groupOf(query)} as value, count(*) as visits,
+    select width_bucket(at, ${starts}::timestamptz[]) as interval, ${named(groupOf(query), query.names)} as value, count(*) as visits,
       count(*) filter (where automated) as automated,
       count(*) filter (where outcome = 'redirect' and not automated) as clicks
     from visits

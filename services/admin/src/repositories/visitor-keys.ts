@@ -2,7 +2,7 @@ import type pg from "pg"
 import { numberArray } from "./arrays.ts"
 
 /** One at a time over all ingests. */
-const COUNTING_LOCK = 7_104
+const COUNTING_LOCK = 7_106
 
 /**
  * Until the transaction ends, no other ingest counts. Nearly all of them would wait for each other's rows anyway; so they wait at one
