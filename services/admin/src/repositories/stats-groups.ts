@@ -9,7 +9,7 @@ export type CountsRow = Counts & { interval: number; value: string }
 /** The values that keep their name: those with the most, or these. The rest becomes OTHER. */
 export type Names = { most: number; by: "visits" | "clicks" } | { are: string[] } | "all"
 
-/** A row's value as `names` tell it, where they are known: so there are few groups, which is half the time. */
+/** A row's value as it is told where the names are known already, so that there are few groups. */
 export function named(value: RawBuilder<unknown>, names: Names): RawBuilder<unknown> {
   if (names === "all" || "most" in names) return value
   return sql`case when ${value} = any(${names.are}::text[]) then ${value} else ${OTHER} end`

@@ -3,6 +3,7 @@ import { z } from "zod"
 import { readRange } from "../../repositories/stats-calendar.ts"
 import { namesOf } from "../../repositories/stats-names.ts"
 import { atOneMoment } from "../../repositories/stats-rollups.ts"
+import { OTHER } from "../../rollups.ts"
 import { notAnswerable, readCounts, sumOf, type VisitLimits } from "../../stats-counts.ts"
 import { groupedScope } from "../../stats-families.ts"
 import { filterFields, filtersOf, STATS_DIMENSIONS } from "../../stats-filters.ts"
@@ -71,7 +72,7 @@ export const topRoutes: FastifyPluginAsyncZod<VisitLimits> = async (app, limits)
             : await readCounts(trx, { ...question, groupBy: null }, when, "all", limits)
         if ("obstacles" in all) throw notAnswerable(all.obstacles)
         const totals = sumOf(all.rows)
-        const listed = rankedBy(sort, rows)
+        const listed = rankedBy(sort, rows).filter(({ value }) => value !== OTHER)
         const names = await namesOf(
           trx,
           by,
@@ -79,7 +80,7 @@ export const topRoutes: FastifyPluginAsyncZod<VisitLimits> = async (app, limits)
         )
         return {
           ...{ source, ...isoRange(range), timezone: asked.timeZone, by, sort, totals },
-          data: listed.map(({ interval: _, ...row }) => ({
+          data: listed.map((row) => ({
             ...row,
             ...names.get(row.value),
             share: totals[sort] === 0 ? null : row[sort] / totals[sort],

@@ -12,10 +12,11 @@ import {
 } from "../../repositories/stats-calendar.ts"
 import type { Names } from "../../repositories/stats-groups.ts"
 import { atOneMoment } from "../../repositories/stats-rollups.ts"
+import { OTHER } from "../../rollups.ts"
 import { notAnswerable, readCounts, sumOf, type VisitLimits } from "../../stats-counts.ts"
 import { filterFields, filtersOf, STATS_DIMENSIONS } from "../../stats-filters.ts"
 import { inQuery, type Question } from "../../stats-question.ts"
-import { rankedBy, seriesOf } from "../../stats-series.ts"
+import { seriesOf, valuesOf } from "../../stats-series.ts"
 import { failures } from "../schemas.ts"
 import { rangeFields, readAsked, scopeFields } from "./query.ts"
 import { countFields, counts, isoRange, rangeAnswer, source } from "./schemas.ts"
@@ -80,46 +81,43 @@ export const visitsRoutes: FastifyPluginAsyncZod<VisitLimits> = async (app, limi
       const question = { ...asked, interval, groupBy, filters: filtersOf(req.query), isSynthetic: synthetic }
       return atOneMoment(app.db, async (trx) => {
         const range = await readRange(trx, { ...asked, isWholeDays: false })
-        const told = groupBy === null ? { values: null } : await readValues(trx, question, range, limit)
-        if ("obstacles" in told) throw notAnswerable(told.obstacles)
-        const current = await readPeriod(trx, question, range, told.values)
-        if ("obstacles" in current) throw notAnswerable(current.obstacles)
-        const isCompared = compare === "previous"
+        const names: Names = groupBy === null ? "all" : { most: limit, by: "visits" }
+        const period = await readPeriod(trx, question, range, names)
+        if ("obstacles" in period) throw notAnswerable(period.obstacles)
+        const { values, ...current } = period
         return {
           ...{ ...current, timezone: asked.timeZone, interval, groupBy },
-          previous: isCompared ? await readPrevious(trx, question, range, told.values) : null,
+          previous: compare === "previous" ? await readPrevious(trx, question, range, values) : null,
         }
       })
     },
   })
 
-  /** The most visited of all intervals together. */
-  async function readValues(trx: Trx, question: SeriesQuestion, range: LocalRange, limit: number) {
-    const whole = { range, intervals: [{ start: range.from, day: range.firstDay }] }
-    const answer = await readCounts(trx, question, whole, { most: limit, by: "visits" }, limits)
-    if ("obstacles" in answer) return answer
-    return { values: rankedBy("visits", answer.rows).map(({ value }) => value) }
-  }
-
-  async function readPeriod(trx: Trx, question: SeriesQuestion, range: LocalRange, values: string[] | null) {
-    const intervals = await readIntervals(trx, range, question.interval, question.timeZone)
-    const names: Names = values === null ? "all" : { are: values }
+  async function readPeriod(trx: Trx, question: SeriesQuestion, range: LocalRange, names: Names) {
+    const { interval, timeZone } = question
+    const intervals = await readIntervals(trx, range, interval, timeZone)
     const answer = await readCounts(trx, question, { range, intervals }, names, limits)
     if ("obstacles" in answer) return answer
     const { source, rows } = answer
-    return { source, ...isoRange(range), totals: sumOf(rows), data: seriesOf(rows, intervals, values) }
+    const values = valuesOf(rows, names)
+    const data = seriesOf(rows, intervals, values)
+    return { source, ...isoRange(range), totals: sumOf(rows), data, values }
   }
 
   /** By the values of the current period, whatever the most visited were before it. */
   async function readPrevious(trx: Trx, question: SeriesQuestion, current: Range, values: string[] | null) {
     const { from, to } = await readPreviousRange(trx, { ...question, range: current })
     const range = await readRange(trx, { ...question, from, to, isWholeDays: false })
-    const previous = await readPeriod(trx, question, range, values)
-    if (!("obstacles" in previous)) return previous
-    const before = `the previous range, from ${from.toISOString()} to ${to.toISOString()}`
-    throw notAnswerable(
-      previous.obstacles.map(({ code, detail }) => inQuery("compare", code, `${before}: ${detail}`)),
-    )
+    const names: Names = values === null ? "all" : { are: values.filter((value) => value !== OTHER) }
+    const period = await readPeriod(trx, question, range, names)
+    if ("obstacles" in period) {
+      const before = `the previous range, from ${from.toISOString()} to ${to.toISOString()}`
+      throw notAnswerable(
+        period.obstacles.map(({ code, detail }) => inQuery("compare", code, `${before}: ${detail}`)),
+      )
+    }
+    const { values: _, ...previous } = period
+    return previous
   }
 }
 
