@@ -141,7 +141,7 @@ async function storedAfter(opsPort: number, visits: number): Promise<{ visits: n
 async function emptyTables() {
   await withClient(stores.databaseUrl, async (client) => {
     await client.query(
-      "truncate visits, click_batches, visit_rollups, visit_days, visitor_keys, visitor_salts, guide_tokens, link_totals, edge_instances cascade",
+      "truncate visits, click_batches, quarter_rollups, day_rollups, visitor_keys, visitor_salts, guide_tokens, link_totals, edge_instances cascade",
     )
     await client.query("checkpoint")
   })

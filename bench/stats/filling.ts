@@ -42,7 +42,7 @@ export async function fillCounts(client: pg.Client, { clicks, today, say }: Fill
   await client.query(
     "set synchronous_commit = off; set work_mem = '256MB'; set maintenance_work_mem = '1GB'; set jit = off",
   )
-  await client.query("alter table visit_days drop constraint visit_days_pkey")
+  await client.query("drop index day_rollups_scope")
   await client.query(`
     create temp table busy as
     with ranked as (
@@ -67,35 +67,35 @@ export async function fillCounts(client: pg.Client, { clicks, today, say }: Fill
   await client.query("analyze scoped")
   say(`${await count(client, "scoped")} days of links, tags, domains and the workspace`)
   await fillDays(client, firstUnfolded)
-  say(`${await count(client, "visit_days")} counts by the day`)
-  await client.query("alter table visit_days add primary key (scope_id, family, day, value)")
+  say(`${await count(client, "day_rollups")} rows by the day`)
+  await client.query("create index day_rollups_scope on day_rollups (scope_id, family, day)")
   await fillQuarters(client, today)
-  say(`${await count(client, "visit_rollups")} counts by the quarter of an hour`)
+  say(`${await count(client, "quarter_rollups")} rows by the quarter of an hour`)
   await client.query("update rollup_state set days_until = $1, quarters_since = $2", [
     `${firstUnfolded} 00:00Z`,
     `${dayAfter(today, -QUARTERS_DAYS)} 00:00Z`,
   ])
-  await client.query("vacuum (analyze) visit_days")
-  await client.query("vacuum (analyze) visit_rollups")
+  await client.query("vacuum (analyze) day_rollups")
+  await client.query("vacuum (analyze) quarter_rollups")
   await client.query("checkpoint")
 }
 
 async function fillDays(client: pg.Client, firstUnfolded: string): Promise<void> {
-  const into = "insert into visit_days (scope_id, family, day, value, visits, automated, clicks)"
+  const into = "insert into day_rollups (scope_id, family, day, is_compact, value, visits, automated, clicks)"
   for (let offset = -DAYS + 1; offset < -UNFOLDED_DAYS; offset++) {
     const source = `select scope_id, day, visits from scoped where day = $1`
-    await client.query(`${into} ${combinations("day", source, VALUES_MAX)} order by 1, 2, 4`, [
+    await client.query(`${into} ${combinations("day", source, VALUES_MAX)} order by 1, 2`, [
       dayAfter(firstUnfolded, offset + UNFOLDED_DAYS),
     ])
   }
   await client.query(`
-    ${into} select scope_id, 'link', day, link_id, sum(visits), sum(visits) / 10, sum(visits) * 6 / 10
+    ${into} select scope_id, 'link', day, true, array_agg(link_id), array_agg(visits), array_agg(visits / 10), array_agg(visits * 6 / 10)
     from busy cross join lateral (
       select workspace_id as scope_id union all select domain_id
       union all select tag_id from link_tags t where t.link_id = busy.link_id
-    ) as scopes group by 1, 3, 4 order by day, 1`)
+    ) as scopes group by 1, 3 order by day, 1`)
   await client.query(`
-    ${into} select scope_id, family, day, value, ceil(visits * share), 0, 0
+    ${into} select scope_id, family, day, true, array[value], array[ceil(visits * share)], '{0}', '{0}'
     from scoped
       cross join (values ('visitors', '', 0.7), ('guide', 'shown', 0.3), ('guide', 'returned', 0.1)) as kinds (family, value, share)
     where family = 'guide' or scope_id in (select id from links union all select id from workspaces)
@@ -106,22 +106,19 @@ async function fillDays(client: pg.Client, firstUnfolded: string): Promise<void>
 async function fillQuarters(client: pg.Client, today: string): Promise<void> {
   for (let offset = -QUARTERS_DAYS; offset <= 1; offset++) {
     const day = dayAfter(today, offset)
-    const name = `visit_rollups_${day.replaceAll("-", "")}`
-    await client.query(`create table ${name} (like visit_rollups) with (fillfactor = 70)`)
+    const name = `quarter_rollups_${day.replaceAll("-", "")}`
+    await client.query(
+      `create table ${name} partition of quarter_rollups for values from ('${day} 00:00Z') to ('${dayAfter(day, 1)} 00:00Z')`,
+    )
     const source = `
       select scope_id, (day + q * interval '15 minutes') at time zone 'UTC' as bucket, visits_of.visits
       from scoped cross join generate_series(0, 95) q
         cross join lateral (select round(scoped.visits / 96.0 * (0.5 + random()))::bigint as visits) as visits_of
       where day = $1 and visits_of.visits > 0`
     await client.query(
-      `insert into ${name} (scope_id, family, bucket, value, visits, automated, clicks)
-       ${combinations("bucket", source, NO_LIMIT)} order by 3, 1, 2, 4`,
+      `insert into ${name} (scope_id, family, bucket, is_compact, value, visits, automated, clicks)
+       ${combinations("bucket", source, NO_LIMIT)} order by 3, 1, 2`,
       [day],
-    )
-    await client.query(`alter table ${name} add primary key (scope_id, family, bucket, value)`)
-    await client.query(
-      `alter table visit_rollups attach partition ${name}
-       for values from ('${day} 00:00Z') to ('${dayAfter(day, 1)} 00:00Z')`,
     )
   }
 }
@@ -132,14 +129,16 @@ function combinations(period: string, source: string, valuesMax: number): string
     const first = 1 / sumOfShares(ofOthers, slope)
     const most = `case when scope_id like 'lnk%' then ${ofLink} else ${ofOthers} end`
     return `
-      select scope_id, '${family}', period, value, counted, counted / 10, counted * 6 / 10
+      select scope_id, '${family}', period, true, array_agg(value), array_agg(counted), array_agg(counted / 10),
+        array_agg(counted * 6 / 10)
       from (
         select scope_id, period, i, greatest(1, round(visits * ${first} * i ^ -${slope}::float8))::bigint as counted
         from source cross join lateral generate_series(
           1, least(${valuesMax}, ${most}, greatest(1, floor((2 * visits * ${first}) ^ (1 / ${slope}::float8))))::int
         ) as i
       ) as counts
-      join (select i, ${value} as value from generate_series(1, ${ofOthers}) as i) as names using (i)`
+      join (select i, ${value} as value from generate_series(1, ${ofOthers}) as i) as names using (i)
+      group by 1, 3`
   })
   return `
     select * from (

@@ -5,7 +5,10 @@ import type { Reader } from "mmdb-lib"
 import { type IspOf, openIsps } from "./isp.ts"
 import { type GeoRecord, geoFiles, lookUp, NOWHERE, openReaders, type Place, placeOfRecord } from "./place.ts"
 
-/** A place with its city, by its English name, and whose network the address is in; "" where it is not known. */
+/**
+ * A place with its city, by its English name, and whose network the address is in; "" where it is not known. Most
+ * addresses of one place share one object.
+ */
 export type DetailedPlace = Place & Readonly<{ city: string; isp: string }>
 export type DetailedPlaceOf = (ip: string) => DetailedPlace
 
@@ -15,6 +18,7 @@ type Found = { place: DetailedPlace; isOfNetwork: boolean }
 const UNKNOWN: DetailedPlace = Object.freeze({ ...NOWHERE, city: "", isp: "" })
 
 const MEMO_MAX = 100_000
+const PLACES_MAX = 20_000
 /** Of decoded records and their strings, a database. */
 const RECORDS_MAX = 100_000
 
@@ -28,6 +32,7 @@ export function openDetailedPlaces(given: readonly string[] = []): DetailedPlace
   const readers = openReaders(files, () => new LRUCache<string | number, object>({ max: RECORDS_MAX }))
   const ispOf = given.length === 0 ? openIsps() : () => ""
   const memo = new LRUCache<string, DetailedPlace>({ max: MEMO_MAX })
+  const places = new LRUCache<string, DetailedPlace>({ max: PLACES_MAX })
   return (ip) => {
     const version = isIP(ip)
     if (version === 0) return UNKNOWN
@@ -35,7 +40,10 @@ export function openDetailedPlaces(given: readonly string[] = []): DetailedPlace
     const known = memo.get(network) ?? memo.get(ip)
     if (known !== undefined) return known
     const plain = version === 4 ? ip : ipaddr.process(ip).toString()
-    const { place, isOfNetwork } = findPlace(readers, ispOf, plain)
+    const { place: found, isOfNetwork } = findPlace(readers, ispOf, plain)
+    const name = Object.values(found).join("\n")
+    const place = places.get(name) ?? found
+    places.set(name, place)
     memo.set(isOfNetwork ? network : ip, place)
     return place
   }

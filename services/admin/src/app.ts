@@ -113,11 +113,12 @@ export async function buildApp(
       await v1.register(rawRoutes, { visitsMax: config.STATS_VISITS_MAX })
       await v1.register(rawExportRoutes, { exportsMax: config.EXPORTS_MAX, registry })
       await v1.register(liveRoutes)
-      await v1.register(accountingRoutes, { partitions: config.CLICK_PARTITIONS })
-      await v1.register(deadLetterRoutes, {
+      const streams = {
         partitions: config.CLICK_PARTITIONS,
         horizonMs: config.SPILL_MAX_AGE_HOURS * HOUR_MS,
-      })
+      }
+      await v1.register(accountingRoutes, streams)
+      await v1.register(deadLetterRoutes, streams)
     },
     { prefix: "/v1" },
   )

@@ -57,9 +57,9 @@ const schema = z
     /** Must be the same on every edge and ingest. */
     CLICK_PARTITIONS: count(4),
     INGEST_BATCHES_MAX: count(200),
-    /** Batches sealed longer ago are counted as expired; their ids are no longer known. */
+    /** Batches sealed longer ago are counted as expired, but for copies of those that came in time. */
     SPILL_MAX_AGE_HOURS: count(72),
-    /** How long single visits are kept, and at least as long as they may arrive late; the counts of them stay. */
+    /** How long single visits and dead letters are kept, and at least as long as they may arrive late; the counts of them stay. */
     CLICK_RETENTION_DAYS: count(90),
     /** How long counts are kept by the quarter of an hour; after that by the day. */
     ROLLUP_QUARTERS_DAYS: count(35),

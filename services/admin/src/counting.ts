@@ -1,6 +1,5 @@
-import type { Visitor } from "@qiao/core/visitor.ts"
 import type { LinkFacts } from "./repositories/link-facts.ts"
-import { type Family, isClick, SEPARATOR } from "./rollups.ts"
+import { type Family, isClick } from "./rollups.ts"
 import { add, addAll, type Counts, type Tally, type Values, valuesOf } from "./tally.ts"
 import type { Quarter, VisitRow } from "./visit-rows.ts"
 
@@ -26,43 +25,49 @@ export type VisitCounter = { add(row: VisitRow): void; counted(): Counted }
  */
 export function createVisitCounter(): VisitCounter {
   const quarters: Tally = new Map()
-  const byQuarter = new Map<Quarter, Families>()
+  const counted: CountedQuarter[] = []
   return {
-    add({ visit, place, quarter }) {
-      let families = byQuarter.get(quarter)
-      if (families === undefined) {
-        families = familiesOf(quarters, quarter.linkId, quarter.start)
-        byQuarter.set(quarter, families)
+    add({ visit, quarter, words }) {
+      let known = counted[quarter.index]
+      if (known === undefined) {
+        known = { quarter, families: familiesOf(quarters, quarter.linkId, quarter.start) }
+        counted[quarter.index] = known
       }
-      const { outcome, automated, synthetic, visitor, language, referrer, rule, variant } = visit
-      const counts = automated ? MACHINE : isClick(visit) ? CLICK : PERSON
-      if (synthetic) {
-        add(families.synthetic, outcome, counts)
+      const { families } = known
+      const counts = visit.automated ? MACHINE : isClick(visit) ? CLICK : PERSON
+      if (visit.synthetic) {
+        add(families.synthetic, visit.outcome, counts)
         return
       }
-      add(families.client, clientOf(visitor), counts)
-      add(families.place, `${place.country}${SEPARATOR}${place.region}`, counts)
-      add(families.language, language, counts)
-      add(families.referrer, referrer, counts)
-      add(families.decision, `${outcome}${SEPARATOR}${word(rule)}${SEPARATOR}${word(variant)}`, counts)
+      add(families.client, words.client.value, counts)
+      add(families.place, words.place.value, counts)
+      add(families.language, words.language.value, counts)
+      add(families.referrer, words.referrer.value, counts)
+      add(families.decision, words.decision.value, counts)
     },
-    counted: () => addWiderScopes(quarters, byQuarter),
+    counted: () => addWiderScopes(quarters, counted),
   }
 }
 
-function addWiderScopes(quarters: Tally, byQuarter: Map<Quarter, Families>): Counted {
+/** By its quarter's index; undefined where none of its visits counts. */
+type CountedQuarter = { quarter: Quarter; families: Families } | undefined
+
+function addWiderScopes(quarters: Tally, counted: CountedQuarter[]): Counted {
   const days: Tally = new Map()
   const links = new Map<string, LinkCounts>()
   const alike = new Map<string, { scopeIds: string[]; start: string; families: Families }>()
-  for (const [{ linkId, link, start, day }, families] of byQuarter) {
+  for (const known of counted) {
+    if (known === undefined) continue
+    const { quarter, families } = known
+    const { linkId, link, start, day } = quarter
     const total = sumOf(families.language)
     addToLink(links, linkId, total, sumOf(families.synthetic).visits)
     if (link === undefined) continue
     const scopeIds = widerScopes(link)
     const key = `${scopeIds.join()} ${start}`
-    const known = alike.get(key) ?? { scopeIds, start, families: noFamilies() }
-    alike.set(key, known)
-    addFamilies(known.families, families)
+    const together = alike.get(key) ?? { scopeIds, start, families: noFamilies() }
+    alike.set(key, together)
+    addFamilies(together.families, families)
     if (total.visits === 0) continue
     for (const scopeId of scopeIds) add(valuesOf(days, scopeId, "link", day), linkId, total)
   }
@@ -70,9 +75,6 @@ function addWiderScopes(quarters: Tally, byQuarter: Map<Quarter, Families>): Cou
     for (const scopeId of scopeIds) addFamilies(familiesOf(quarters, scopeId, start), families)
   return { links: [...links.values()].sort((a, b) => (a.linkId < b.linkId ? -1 : 1)), quarters, days }
 }
-
-const clientOf = ({ platform, os, device, browser }: Visitor): string =>
-  `${platform}${SEPARATOR}${os}${SEPARATOR}${device}${SEPARATOR}${browser}`
 
 /** Where a link's visits count besides the link itself. */
 export function widerScopes({ tagIds, domainId, workspaceId }: LinkFacts): string[] {
@@ -125,6 +127,3 @@ function sumOf(values: Values): Counts {
   }
   return sum
 }
-
-/** Names of rules and of sides are what somebody typed. */
-const word = (name: string): string => (name.includes(SEPARATOR) ? name.replaceAll(SEPARATOR, " ") : name)

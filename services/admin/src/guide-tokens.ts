@@ -27,7 +27,8 @@ export function createTokenList(): TokenList {
         return
       const key = `${linkId} ${token}`
       const seen = { shownAtMs: isShown ? atMs : null, returnedAtMs: isShown ? null : atMs }
-      tokens.set(key, { linkId, token, link, ...earliestOf(tokens.get(key) ?? seen, seen) })
+      const known = tokens.get(key)
+      tokens.set(key, { linkId, token, link, ...(known === undefined ? seen : earliestOf(known, seen)) })
     },
     tokens: () => [...tokens].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, times]) => times),
   }

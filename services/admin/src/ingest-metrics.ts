@@ -27,10 +27,18 @@ const HELP: Record<Exclude<keyof Metrics, "owned">, string> = {
   erasures: "Erasures finished",
 }
 
-type Deps = { redis: Redis; db: Db; partitions: number; counts: Metrics; now: () => number }
+type Deps = {
+  redis: Redis
+  db: Db
+  partitions: number
+  horizonMs: number
+  counts: Metrics
+  now: () => number
+}
 
 /** What this ingest did, how much waits in the streams and for how long, and what Postgres keeps. */
-export function ingestMetrics(registry: Registry, { redis, db, partitions, counts, now }: Deps): void {
+export function ingestMetrics(registry: Registry, deps: Deps): void {
+  const { redis, db, partitions, horizonMs, counts, now } = deps
   const registers = [registry]
   for (const [field, help] of Object.entries(HELP)) {
     const name = `qiao_ingest_${snakeCase(field)}_total`
@@ -78,8 +86,8 @@ export function ingestMetrics(registry: Registry, { redis, db, partitions, count
   gauge("qiao_ingest_erasures_due", "Erasures that are not finished", () => countErasuresDue(db))
   gauge(
     "qiao_ingest_unbalanced_instances",
-    "Edges whose visits or batches do not add up, as /v1/stats/accounting tells",
-    async () => (await sumAccounts(db, new Date(now()))).unbalanced,
+    "Edges whose visits or batches do not add up or are lost, as /v1/stats/accounting tells",
+    async () => (await sumAccounts(db, { nowMs: now(), horizonMs })).unbalanced,
   )
   new Gauge({
     name: "qiao_ingest_kept_timestamp_seconds",

@@ -3,6 +3,7 @@ import { startOps } from "@qiao/core/ops.ts"
 import { runProcess } from "@qiao/core/process.ts"
 import { collectDefaultMetrics, Registry } from "prom-client"
 import { parseConfig } from "./config.ts"
+import { DAY_MS } from "./days.ts"
 import { connectDb } from "./db/connect.ts"
 import { ingestMetrics } from "./ingest-metrics.ts"
 import { createIngestTurns, type IngestDeps, noIngestMetrics, runPartition } from "./ingesting.ts"
@@ -19,14 +20,18 @@ await runProcess(async () => {
   const metrics = { ...noIngestMetrics(), ...noReportMetrics(), ...noUpkeepMetrics() }
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  ingestMetrics(registry, { redis, db, partitions: config.CLICK_PARTITIONS, counts: metrics, now: Date.now })
+  const horizonMs = config.SPILL_MAX_AGE_HOURS * 3_600_000
+  const partitions = config.CLICK_PARTITIONS
+  ingestMetrics(registry, { redis, db, partitions, horizonMs, counts: metrics, now: Date.now })
   const deps: IngestDeps = {
     databaseUrl: config.DATABASE_URL,
     redisUrl: config.REDIS_URL,
     log,
     now: Date.now,
     batchesMax: config.INGEST_BATCHES_MAX,
-    horizonMs: config.SPILL_MAX_AGE_HOURS * 3_600_000,
+    horizonMs,
+    // At least for as long as they can be requeued.
+    deadLettersMs: Math.max(config.CLICK_RETENTION_DAYS * DAY_MS, horizonMs),
     placeOf: openDetailedPlaces(config.GEO_DATABASES),
     turns: createIngestTurns(),
     metrics,
@@ -38,9 +43,7 @@ await runProcess(async () => {
   }
   const stopping = new AbortController()
   const running = [
-    ...Array.from({ length: config.CLICK_PARTITIONS }, (_, partition) =>
-      runPartition(deps, partition, stopping.signal),
-    ),
+    ...Array.from({ length: partitions }, (_, partition) => runPartition(deps, partition, stopping.signal)),
     runReporting({ ...deps, db, metrics }, stopping.signal),
     runUpkeep({ ...deps, ...retention, metrics }, stopping.signal),
   ]

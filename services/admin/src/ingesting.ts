@@ -1,5 +1,4 @@
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises"
-import { type ClickBatch, unpackBatch } from "@qiao/core/click.ts"
 import type { DetailedPlaceOf } from "@qiao/core/detailed-place.ts"
 import { CLICK_GROUP, clickStreamKey, deadLetterKey } from "@qiao/core/keys.ts"
 import { type ChainableCommander, Redis } from "ioredis"
@@ -11,6 +10,7 @@ import { FAIL_FAST } from "./redis.ts"
 import { countDeadLettered } from "./repositories/dead-letters.ts"
 import { ensurePartitions } from "./repositories/partitions.ts"
 import { type Stored, storeBatches } from "./repositories/visits.ts"
+import { openBatch, type SealedBatch } from "./sealed-batch.ts"
 import { createTurns, type Turns } from "./turns.ts"
 
 /*
@@ -21,7 +21,7 @@ import { createTurns, type Turns } from "./turns.ts"
  * time, else what is new.
  * States of an entry: delivered → stored (committed) → acknowledged and deleted. What fails between two of these is done again.
  *
- * Promise: every batch in the streams is stored once; what can never be stored is kept in the dead-letter stream with the reason.
+ * Promise: every batch in the streams is stored once; what can never be stored is kept in the dead-letter stream with the reason, for a time.
  */
 
 export type IngestMetrics = {
@@ -57,6 +57,8 @@ export type IngestDeps = {
   now: () => number
   batchesMax: number
   horizonMs: number
+  /** How long dead letters are kept: visitors' addresses are in them. */
+  deadLettersMs: number
   placeOf: DetailedPlaceOf
   turns: IngestTurns
   metrics: IngestMetrics
@@ -68,11 +70,11 @@ const RETRY_MS = 500
 const BLOCK_MS = 500
 /** How often an owner looks for what a former owner, who did not know yet that it was none, was given after the handover. */
 const PENDING_CHECK_MS = 2_000
-const PARTITION_CHECK_MS = 3_600_000
+const UPKEEP_EVERY_MS = 3_600_000
 const PARTITION_LOCK_CLASS = 7_102
 
 type Entry = { id: string; sealed: string }
-type Decoded = { entry: Entry; batch: ClickBatch }
+type Decoded = { entry: Entry; batch: SealedBatch }
 type Owned = { client: pg.Client; redis: Redis; live: LivePublisher; partition: number }
 
 /** Ingests one partition, whenever it is free, until the signal aborts. */
@@ -118,11 +120,12 @@ async function lockPartition(client: pg.Client, partition: number): Promise<bool
 
 async function drain(deps: IngestDeps, owned: Owned, signal: AbortSignal): Promise<void> {
   let pendingCheckedAt = Number.NEGATIVE_INFINITY
-  let partitionsCheckedAt = Number.NEGATIVE_INFINITY
+  let upkeepDoneAt = Number.NEGATIVE_INFINITY
   while (!signal.aborted) {
-    if (deps.now() - partitionsCheckedAt > PARTITION_CHECK_MS) {
+    if (deps.now() - upkeepDoneAt > UPKEEP_EVERY_MS) {
       await ensurePartitions(owned.client, deps.now(), deps.horizonMs)
-      partitionsCheckedAt = deps.now()
+      await trimDeadLetters(deps, owned)
+      upkeepDoneAt = deps.now()
     }
     const isPendingDue = performance.now() - pendingCheckedAt > PENDING_CHECK_MS
     const entries = await read(owned, deps.batchesMax, isPendingDue ? "0" : ">")
@@ -141,7 +144,7 @@ async function ingest(deps: IngestDeps, owned: Owned, entries: Entry[]): Promise
   const decoded: Decoded[] = []
   for (const entry of entries) {
     try {
-      decoded.push({ entry, batch: unpackBatch(entry.sealed) })
+      decoded.push({ entry, batch: openBatch(entry.sealed) })
     } catch (err) {
       await deadLetter(deps, owned, entry, (err as Error).message)
     }
@@ -205,6 +208,12 @@ async function deadLetter(deps: IngestDeps, owned: Owned, entry: Entry, reason: 
   const fields = ["b", entry.sealed, "reason", reason, "entry", entry.id]
   await exec(acknowledging(owned, [entry.id]).xadd(deadLetterKey(partition), "*", ...fields))
   deps.metrics.deadLettered++
+}
+
+/** Their visits go on counting as dead-lettered. */
+async function trimDeadLetters({ now, deadLettersMs, log }: IngestDeps, { redis, partition }: Owned) {
+  const letters = await redis.xtrim(deadLetterKey(partition), "MINID", now() - deadLettersMs)
+  if (letters > 0) log.warn({ letters, partition }, "deleted dead letters that are kept no longer")
 }
 
 async function acknowledge(owned: Owned, ids: string[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ClickBatch } from "@qiao/core/click.ts"
+import type { BatchHeader } from "@qiao/core/click.ts"
 
 /** What a delivery says of an edge instance. */
 export type InstanceCounts = {
@@ -18,9 +18,9 @@ export type InstanceCounts = {
 
 /** `fresh` and `expired` are the batches that came for the first time, of all that were delivered. In the order of their names. */
 export function countInstances(
-  delivered: ClickBatch[],
-  fresh: ClickBatch[],
-  expired: ClickBatch[],
+  delivered: BatchHeader[],
+  fresh: (BatchHeader & { size: number })[],
+  expired: (BatchHeader & { size: number })[],
   nowMs: number,
 ): InstanceCounts[] {
   const instances = new Map<string, InstanceCounts>()
@@ -46,7 +46,7 @@ export function countInstances(
     counts.isStopped = isFinal
   }
   for (const batch of [...fresh, ...expired]) countsOf(batch.instance).batches++
-  for (const batch of fresh) countsOf(batch.instance).stored += batch.visits.length
-  for (const batch of expired) countsOf(batch.instance).expired += batch.visits.length
+  for (const batch of fresh) countsOf(batch.instance).stored += batch.size
+  for (const batch of expired) countsOf(batch.instance).expired += batch.size
   return [...instances.values()].sort((a, b) => (a.instance < b.instance ? -1 : 1))
 }

@@ -4,11 +4,12 @@ import type { Outcome } from "@qiao/core/decide.ts"
  * What is counted of visits, and how it lies in Postgres.
  *
  * A scope is a link, tag, domain or workspace, told by the prefix of its id. For each scope, visits are counted by families of dimensions:
- * a row's `value` has one word for each dimension of its family, in order, joined by SEPARATOR. A family answers any question about its
- * own dimensions, and each of the first five alone has every visit, so that totals are the sum over any of them.
+ * a value has one word for each dimension of its family, in order, joined by SEPARATOR. A family answers any question about its own
+ * dimensions, and each of the first five alone has every visit, so that totals are the sum over any of them.
  *
- * `visit_rollups` counts by the quarter of an hour; `visit_days` by the day of the workspace's time zone: what only days are asked of, and,
- * once nothing can arrive any more, everything else.
+ * `quarter_rollups` counts by the quarter of an hour; `day_rollups` by the day of the workspace's time zone: what only days are asked of,
+ * and, once nothing can arrive any more, everything else. A row has all values of a scope, family and period, as arrays; what is counted
+ * of the period later is another row, and they add up. `visit_quarters` and `visit_days` show them value by value.
  */
 
 /** 15 minutes: every time zone's days begin at a multiple of it. */

@@ -6,6 +6,7 @@ import type { Counts, CountsRow, Names } from "./repositories/stats-groups.ts"
 import { readRollupState, readRollups } from "./repositories/stats-rollups.ts"
 import { scopeIdsOf } from "./repositories/stats-scopes.ts"
 import { countVisits, readVisitCounts } from "./repositories/stats-visits.ts"
+import { addUp } from "./stats-adding.ts"
 import { familyFor, groupedScope } from "./stats-families.ts"
 import { daysOf, partsOf } from "./stats-parts.ts"
 import { inQuery, type Obstacles, type Question } from "./stats-question.ts"
@@ -53,7 +54,8 @@ async function fromRollups(
   const scopeIds =
     grouped === null ? [scopes[0]?.id ?? workspaceId] : await scopeIdsOf(trx, workspaceId, grouped)
   const grouping = grouped === null ? (groupBy === "link" ? "value" : groupBy) : "scope"
-  return readRollups(trx, { scopeIds, family, filters, groupBy: grouping, parts, intervals, names })
+  const rows = await readRollups(trx, { scopeIds, family, parts, intervals })
+  return addUp(rows, { family, filters, groupBy: grouping, names })
 }
 
 async function fromVisits(

@@ -44,7 +44,13 @@ export function rankedBy(by: "visits" | "clicks", rows: CountsRow[]): (Counts & 
     })
   }
   const isOther = ({ value }: { value: string }) => Number(value === OTHER)
-  return [...totals.values()].sort(
-    (a, b) => isOther(a) - isOther(b) || b[by] - a[by] || b.visits - a.visits || (a.value < b.value ? -1 : 1),
-  )
+  return [...totals.values()].sort((a, b) => isOther(a) - isOther(b) || byMost(by)(a, b))
 }
+
+type Ranked = Counts & { value: string }
+
+/** Orders by the counts that are asked for, then by visits, then by name. */
+export const byMost =
+  (by: "visits" | "clicks") =>
+  (a: Ranked, b: Ranked): number =>
+    b[by] - a[by] || b.visits - a.visits || (a.value < b.value ? -1 : 1)

@@ -33,8 +33,3 @@ export function add(values: Values, value: string, { visits, automated, clicks }
 export function addAll(to: Values, from: Values): void {
   for (const [value, counts] of from) add(to, value, counts)
 }
-
-/** Groups and their values in one order, which is everybody's: two who write never wait for each other in a circle. */
-export function inKeyOrder(tally: Tally): Group[] {
-  return [...tally.keys()].sort().flatMap((key) => tally.get(key) ?? [])
-}

@@ -4,7 +4,9 @@ import type { Logger } from "pino"
 import { DAY_MS, dayOf } from "./days.ts"
 import { connectClient } from "./db/connect.ts"
 import { eraseNext } from "./erasing.ts"
+import { compactRollups } from "./repositories/compaction.ts"
 import { dropQuarters, foldQuarters } from "./repositories/folding.ts"
+import { dropBatches } from "./repositories/known-batches.ts"
 import { closedUntil, dropPartitions, ensurePartitions, firstOpenDay } from "./repositories/partitions.ts"
 import * as retention from "./repositories/retention.ts"
 
@@ -40,6 +42,7 @@ const UPKEEP_LOCK = 7_105
 /** Early enough that those who store never have to make a partition themselves. */
 const DAYS_AHEAD = 3
 const EVERY_MS = 3_600_000
+const COMPACT_EVERY_MS = 60_000
 const RETRY_MS = 30_000
 const POLL_MS = 2_000
 /** Folding a day is one statement. */
@@ -66,7 +69,7 @@ async function ownUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
   signal.addEventListener("abort", end)
   try {
     while (!(await lockUpkeep(client))) await delay(POLL_MS, undefined, { signal })
-    let doneAtMs = Number.NEGATIVE_INFINITY
+    let [doneAtMs, compactedAtMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
     while (!signal.aborted) {
       try {
         if (deps.now() - doneAtMs >= EVERY_MS) {
@@ -76,6 +79,10 @@ async function ownUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
         }
       } finally {
         while (await eraseNext(client, deps.now)) deps.metrics.erasures++
+      }
+      if (deps.now() - compactedAtMs >= COMPACT_EVERY_MS) {
+        await compactRollups(client, deps.now())
+        compactedAtMs = deps.now()
       }
       await delay(POLL_MS, undefined, { signal })
     }
@@ -104,7 +111,7 @@ export async function keepUp(client: pg.ClientBase, options: Retention, nowMs: n
     () => foldQuarters(client, closedMs, rollupValuesMax),
     () => dropQuarters(client, firstKept(rollupQuartersDays)),
     () => dropPartitions(client, "visits", firstKept(clickRetentionDays)),
-    () => dropPartitions(client, "click_batches", firstOpen),
+    () => dropBatches(client, firstOpen),
     () => dropPartitions(client, "visitor_keys", firstOpen),
     () => retention.deleteSalts(client, nowMs, horizonMs),
     () => retention.deleteGuideTokens(client, nowMs),

@@ -1,8 +1,11 @@
-import type { ClickBatch, RecordedVisit } from "@qiao/core/click.ts"
+import type { RecordedVisit } from "@qiao/core/click.ts"
 import type { DetailedPlace, DetailedPlaceOf } from "@qiao/core/detailed-place.ts"
 import { localDay } from "./local-day.ts"
+import { copyText } from "./repositories/copy-text.ts"
 import type { LinkFacts } from "./repositories/link-facts.ts"
 import { BUCKET_MS } from "./rollups.ts"
+import type { SealedBatch } from "./sealed-batch.ts"
+import { createVisitWords, type Words } from "./visit-words.ts"
 import { visitorHash } from "./visitor-hash.ts"
 
 /** The longest a visit waits for its batch to be sealed; an older time is an edge's clock gone wrong. */
@@ -13,6 +16,8 @@ const NAME_LENGTH_MAX = 100
 
 /** What all visits of a link in a quarter of an hour have in common. */
 export type Quarter = {
+  /** Among all of them, from 0. */
+  index: number
   linkId: string
   /** Undefined for a link that Postgres does not know. */
   link: LinkFacts | undefined
@@ -20,6 +25,10 @@ export type Quarter = {
   start: string
   /** Of the workspace's time zone. */
   day: string
+  /** The link and its workspace, for COPY. */
+  columns: string
+  /** Of its visitors; null where nobody is counted. */
+  salt: string | null
 }
 
 /** A visit as it is stored: without the address. */
@@ -29,9 +38,10 @@ export type VisitRow = {
   quarter: Quarter
   place: DetailedPlace
   visitor: bigint | null
+  words: { client: Words; place: Words; language: Words; referrer: Words; decision: Words }
 }
 
-export type RowsOf = (batch: ClickBatch) => VisitRow[]
+export type RowsOf = (batch: SealedBatch) => VisitRow[]
 
 type Options = {
   links: ReadonlyMap<string, LinkFacts>
@@ -42,20 +52,28 @@ type Options = {
 }
 
 /** Makes rows of a batch's visits, without those from before their link's clicks were erased. */
-export function createRowsOf({ links, placeOf, saltOf, nowMs }: Options): RowsOf {
-  const quarterOf = createQuarters()
+export function createRowsOf({ placeOf, nowMs, ...options }: Options): RowsOf {
+  const quarterOf = createQuarters({ ...options, nowMs })
+  const words = createVisitWords()
   return (batch) => {
     const rows: VisitRow[] = []
-    for (const visit of batch.visits) {
-      const atMs = timeOf(visit, batch, nowMs)
-      const link = links.get(visit.linkId)
-      if (link !== undefined && link.clicksErasedAtMs !== null && atMs < link.clicksErasedAtMs) continue
-      const quarter = quarterOf(visit.linkId, link, atMs)
+    for (const recorded of batch.visits()) {
+      const visit = withShortNames(recorded)
+      const atMs = timeOf(visit.atMs, batch, nowMs)
+      const quarter = quarterOf(visit.linkId, atMs)
+      if (atMs < (quarter.link?.clicksErasedAtMs ?? 0)) continue
       const { ip, visitor } = visit
-      const salt = link === undefined ? null : saltOf(link.workspaceId, quarter.day)
+      const place = placeOf(ip)
       rows.push({
-        ...{ visit: withShortNames(visit), atMs, quarter, place: placeOf(ip) },
-        visitor: salt === null ? null : visitorHash(salt, ip, visitor.id),
+        ...{ visit, atMs, quarter, place },
+        visitor: quarter.salt === null ? null : visitorHash(quarter.salt, ip, visitor.id),
+        words: {
+          client: words.clientOf(visitor),
+          place: words.placeOf(place),
+          language: words.languageOf(visit.language),
+          referrer: words.referrerOf(visit.referrer),
+          decision: words.decisionOf(visit.outcome, visit.rule, visit.variant),
+        },
       })
     }
     return rows
@@ -66,46 +84,44 @@ export type WorkspaceDay = { workspaceId: string; day: string }
 
 /** The local days of all the links' workspaces on which the batches have visits. */
 export function workspaceDays(
-  batches: ClickBatch[],
+  batches: SealedBatch[],
   links: ReadonlyMap<string, LinkFacts>,
   nowMs: number,
 ): WorkspaceDay[] {
   const starts = new Set<number>()
   for (const batch of batches) {
-    let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, 0]
-    for (const visit of batch.visits) {
-      const atMs = timeOf(visit, batch, nowMs)
-      firstMs = Math.min(firstMs, atMs)
-      lastMs = Math.max(lastMs, atMs)
-    }
+    if (batch.size === 0) continue
     // They are less than a day apart.
-    if (batch.visits.length > 0) starts.add(quarterStart(firstMs)).add(quarterStart(lastMs))
+    for (const atMs of [batch.firstAtMs, batch.lastAtMs]) starts.add(quarterStart(timeOf(atMs, batch, nowMs)))
   }
   const zones = new Map<string, string>()
-  for (const { workspaceId, timeZone, clicksErasedAtMs } of links.values())
-    if (clicksErasedAtMs === null || clicksErasedAtMs <= nowMs) zones.set(workspaceId, timeZone)
+  for (const link of links.values()) if (!isErased(link, nowMs)) zones.set(link.workspaceId, link.timeZone)
   return [...zones].flatMap(([workspaceId, timeZone]) => {
     const days = new Set([...starts].map((startMs) => localDay(startMs, timeZone)))
     return [...days].map((day) => ({ workspaceId, day }))
   })
 }
 
+/** Whose visits of until now are kept nowhere. */
+const isErased = ({ clicksErasedAtMs }: LinkFacts, nowMs: number): boolean => (clicksErasedAtMs ?? 0) > nowMs
+
 /** A visit's time, brought to where it can be. */
-function timeOf({ atMs }: RecordedVisit, { sealedAtMs }: ClickBatch, nowMs: number): number {
+function timeOf(atMs: number, { sealedAtMs }: SealedBatch, nowMs: number): number {
   return Math.min(Math.max(atMs, sealedAtMs - UNSEALED_MAX_MS), sealedAtMs, nowMs)
 }
 
 /** People are whom uniques and guide rates are about; machines and load tests are no people. */
 export const isPerson = ({ automated, synthetic }: RecordedVisit): boolean => !automated && !synthetic
 
-type QuarterOf = (linkId: string, link: LinkFacts | undefined, atMs: number) => Quarter
+type QuarterOf = (linkId: string, atMs: number) => Quarter
 
-function createQuarters(): QuarterOf {
+function createQuarters({ links, saltOf, nowMs }: Omit<Options, "placeOf">): QuarterOf {
+  let count = 0
   const quarters = new Map<
     number,
     { start: string; days: Map<string, string>; links: Map<string, Quarter> }
   >()
-  return (linkId, link, atMs) => {
+  return (linkId, atMs) => {
     const startMs = quarterStart(atMs)
     let of = quarters.get(startMs)
     if (of === undefined) {
@@ -114,10 +130,13 @@ function createQuarters(): QuarterOf {
     }
     const known = of.links.get(linkId)
     if (known !== undefined) return known
+    const link = links.get(linkId)
     const timeZone = link?.timeZone ?? "UTC"
     const day = of.days.get(timeZone) ?? localDay(startMs, timeZone)
     of.days.set(timeZone, day)
-    const quarter = { linkId, link, start: of.start, day }
+    const columns = `${copyText(linkId)}\t${link?.workspaceId ?? "\\N"}`
+    const salt = link === undefined || isErased(link, nowMs) ? null : saltOf(link.workspaceId, day)
+    const quarter = { index: count++, linkId, link, start: of.start, day, columns, salt }
     of.links.set(linkId, quarter)
     return quarter
   }

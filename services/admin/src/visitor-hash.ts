@@ -1,8 +1,13 @@
 import { hash } from "node:crypto"
 
+const bits = new DataView(new ArrayBuffer(8))
+
 /** 64 bits of SHA-256, as Postgres' bigint has them. */
 export function hash64(text: string): bigint {
-  return BigInt.asIntN(64, BigInt(`0x${hash("sha256", text, "hex").slice(0, 16)}`))
+  // A character a byte: neither a buffer nor digits to read, which take as long as the hash.
+  const bytes = hash("sha256", text, "binary")
+  for (let at = 0; at < 8; at++) bits.setUint8(at, bytes.charCodeAt(at))
+  return bits.getBigInt64(0)
 }
 
 /**

@@ -1,11 +1,8 @@
-import { isPerson, type VisitRow } from "./visit-rows.ts"
+import { isPerson, type Quarter, type VisitRow } from "./visit-rows.ts"
 import { hash64 } from "./visitor-hash.ts"
 
-/** Somebody who came to a link. */
-export type LinkVisitor = { linkId: string; workspaceId: string; hash: bigint }
-
-/** The people of a day, each once for a link, by the key that stands for both. */
-export type DayVisitors = Map<bigint, LinkVisitor>
+/** The people of a day, each once for a link that they came to, by the key that stands for both. */
+export type DayVisitors = Map<bigint, Quarter>
 
 export type VisitorList = {
   add(row: VisitRow): void
@@ -17,21 +14,23 @@ export function createVisitorList(): VisitorList {
   const days = new Map<string, DayVisitors>()
   const keyOf = createVisitorKeys()
   return {
-    add({ visit, visitor, quarter: { linkId, link, day } }) {
-      if (visitor === null || link === undefined || !isPerson(visit)) return
-      let visitors = days.get(day)
+    add({ visit, visitor, quarter }) {
+      if (visitor === null || !isPerson(visit)) return
+      let visitors = days.get(quarter.day)
       if (visitors === undefined) {
         visitors = new Map()
-        days.set(day, visitors)
+        days.set(quarter.day, visitors)
       }
-      const key = keyOf(linkId, visitor)
-      if (!visitors.has(key)) visitors.set(key, { linkId, workspaceId: link.workspaceId, hash: visitor })
+      visitors.set(keyOf(quarter.linkId, visitor), quarter)
     },
     byDay: () => [...days].sort(([a], [b]) => (a < b ? -1 : 1)),
   }
 }
 
-/** A number for a visitor in a scope: of two that are as good as random, the exclusive or is as random. */
+/**
+ * A number for a visitor in a scope: of two that are as good as random, the exclusive or is as random. From the number it leads back to
+ * the visitor.
+ */
 export function createVisitorKeys(): (scopeId: string, visitor: bigint) => bigint {
   const hashes = new Map<string, bigint>()
   return (scopeId, visitor) => {

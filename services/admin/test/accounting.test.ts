@@ -17,6 +17,7 @@ type Terms = {
     dropped: number
     deadLettered: number
     expired: number
+    lost: number
   }
   batches: { delivered: number; unique: number; duplicates: number; deadLettered: number; missing: number }
 }
@@ -57,11 +58,11 @@ function addInstance(db: Db, instance: string, more: Record<string, unknown> = {
 
 /** Both equations, by their terms. */
 function expectEquations(t: Test, { visits, batches }: Terms, name: string): void {
-  const { accepted, stored, waiting, dropped, deadLettered, expired } = visits
+  const { accepted, stored, waiting, dropped, deadLettered, expired, lost } = visits
   const { delivered, unique, duplicates } = batches
   t.equal(
     accepted,
-    stored + waiting.spilled + waiting.inFlight + dropped + deadLettered + expired,
+    stored + waiting.spilled + waiting.inFlight + dropped + deadLettered + expired + lost,
     `visits of ${name}`,
   )
   t.equal(delivered, unique + duplicates + batches.deadLettered, `batches of ${name}`)
@@ -134,6 +135,28 @@ t.test("what does not add up is named", async (t) => {
   t.same(names(await read(admin, "?balanced=true")), ["behind", "fine"])
   const doubled = accounting.data.find(({ instance }) => instance === "doubled")
   t.match(doubled, { balanced: false, visits: { waiting: { spilled: 0, inFlight: -1 } } })
+})
+
+t.test("what is amiss is lost when not even the newest batch would be stored any more", async (t) => {
+  const { admin, db } = await setUp(t)
+  const before = (hours: number) => new Date(Date.now() - hours * 60 * MINUTE_MS)
+  const behind = { accepted: 20, stored: 12, dropped: 1, spilled: 4, lastSequence: 6 }
+  await addInstance(db, "waits", { ...behind, lastAt: before(73), stoppedAt: before(73) })
+  await addInstance(db, "stopped", { ...behind, lastAt: before(75), stoppedAt: before(75) })
+  await addInstance(db, "vanished", { ...behind, lastAt: before(75) })
+  await addInstance(db, "came late", { ...behind, expired: 7, lastAt: before(75) })
+  const { data, totals, balanced } = await read(admin)
+  const of = (name: string) => data.find(({ instance }) => instance === name)
+  t.match(of("waits"), { balanced: true, visits: { waiting: { spilled: 4, inFlight: 3 }, lost: 0 } })
+  for (const name of ["stopped", "vanished"])
+    t.match(of(name), { balanced: false, visits: { waiting: { spilled: 0, inFlight: 0 }, lost: 7 } })
+  t.match(of("came late"), {
+    balanced: true,
+    visits: { waiting: { spilled: 0, inFlight: 0 }, expired: 7, lost: 0 },
+  })
+  t.match(totals, { visits: { lost: 14 }, instances: { unbalanced: 2 } })
+  t.equal(balanced, false)
+  for (const each of [...data, totals]) expectEquations(t, each, "each")
 })
 
 t.test("instances are paged, the newest first, and totals are of all", async (t) => {

@@ -12,6 +12,7 @@ import { redisClient } from "./support/redis.ts"
 
 const server = await startRedis(t, { appendOnly: false })
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 
 type Letter = {
   id: string
@@ -203,6 +204,26 @@ t.test("a letter that is given up is gone, and its visits stay dead-lettered", a
   t.equal((await admin.call("DELETE", `/v1/dead-letters/${letter?.id}`)).status, 204)
   t.same(await letters(), [])
   expectProblem(t, await admin.call("GET", `/v1/dead-letters/${letter?.id}`), 404, "not_found")
+  t.match(await accounts(), [{ balanced: true, visits: { accepted: 2, stored: 0, deadLettered: 2 } }])
+})
+
+t.test("a letter goes when its time is over, and its visits stay dead-lettered", async (t) => {
+  const { db, redis, link, stores, letters, accounts } = await setUp(t)
+  await refuse(db, "xx")
+  const atMs = Date.now()
+  const startLater = (days: number) =>
+    startIngest(t, stores, { now: () => atMs + days * DAY_MS, deadLettersMs: 90 * DAY_MS })
+  await send(redis, seal(poison(link, 2), { sequence: 0 }))
+  const first = startLater(0)
+  await drained(redis)
+  await first.stop()
+  await send(redis, "{broken")
+  const second = startLater(89)
+  await drained(redis)
+  await second.stop()
+  t.equal((await letters()).length, 2)
+  startLater(91)
+  await waitFor("both to be gone", async () => (await letters()).length === 0)
   t.match(await accounts(), [{ balanced: true, visits: { accepted: 2, stored: 0, deadLettered: 2 } }])
 })
 

@@ -52,14 +52,12 @@ type QuarterRow = { scopeId: string; family: string; atMs: number; value: string
 /** Adds counts to quarters as ingest does. */
 async function addQuarters(client: pg.ClientBase, rows: QuarterRow[]): Promise<void> {
   await client.query(
-    `insert into visit_rollups as r (scope_id, family, bucket, value, visits, automated, clicks)
-     select "scopeId", family, date_bin('15 minutes', to_timestamp("atMs" / 1000), 'epoch'), value,
-       sum(visits), sum(automated), sum(clicks)
+    `insert into quarter_rollups (scope_id, family, bucket, value, visits, automated, clicks)
+     select "scopeId", family, date_bin('15 minutes', to_timestamp("atMs" / 1000), 'epoch'),
+       array_agg(value), array_agg(visits), array_agg(automated), array_agg(clicks)
      from json_to_recordset($1) as added
        ("scopeId" text, family text, "atMs" bigint, value text, visits int, automated int, clicks int)
-     group by 1, 2, 3, 4
-     on conflict (scope_id, family, bucket, value) do update set
-       visits = r.visits + excluded.visits, automated = r.automated + excluded.automated, clicks = r.clicks + excluded.clicks`,
+     group by 1, 2, 3`,
     [JSON.stringify(rows)],
   )
 }
@@ -105,7 +103,7 @@ async function totalOf(client: pg.ClientBase): Promise<Counts | undefined> {
     client,
     `select ${sums} from (
        select visits, automated, clicks from visit_days where family = 'referrer'
-       union all select visits, automated, clicks from visit_rollups where bucket >= $1
+       union all select visits, automated, clicks from visit_quarters where bucket >= $1
      ) as counted`,
     [state?.days_until],
   )
@@ -115,7 +113,7 @@ async function totalOf(client: pg.ClientBase): Promise<Counts | undefined> {
 async function daysOf(client: pg.ClientBase): Promise<Model> {
   const rows = await ask<Counts & { key: string }>(
     client,
-    `select scope_id || ' ' || day || ' ' || value as key, visits, automated, clicks from visit_days where family = 'referrer'`,
+    `select scope_id || ' ' || day || ' ' || value as key, ${sums} from visit_days where family = 'referrer' group by 1`,
   )
   return new Map(rows.map(({ key, ...counts }) => [key, counts]))
 }
@@ -155,7 +153,7 @@ t.test("over a year of upkeep no visit is lost or counted twice, in any time zon
   await keepUp(client, RETENTION, nowMs + 60 * DAY_MS)
   t.same(sorted(await daysOf(client)), sorted(model), "each local day has what was counted in it")
   await keepUp(client, RETENTION, nowMs + 60 * DAY_MS)
-  t.same(await ask(client, "select from visit_rollups"), [], "old quarters are gone")
+  t.same(await ask(client, "select from quarter_rollups"), [], "old quarters are gone")
   t.same(sorted(await daysOf(client)), sorted(model))
 })
 
@@ -173,7 +171,7 @@ t.test("quarters are there for as long as they are told to be, and are folded be
     { fromMs: firstMs, toMs: firstMs + DAY_MS, count: 50, values: 3 },
   )
   const quarters = async () =>
-    (await ask(client, "select from visit_rollups where bucket < $1", [new Date(firstMs + DAY_MS)])).length
+    (await ask(client, "select from quarter_rollups where bucket < $1", [new Date(firstMs + DAY_MS)])).length
   const stateAt = async (nowMs: number) => {
     await keepUp(client, RETENTION, nowMs)
     return (
@@ -210,7 +208,7 @@ t.test("after an outage of months nothing goes before it is folded", async (t) =
   const laterMs = firstMs + 200 * DAY_MS
   for (let hour = 0; hour < 3; hour++) await keepUp(client, RETENTION, laterMs + hour * HOUR_MS)
   t.same(sorted(await daysOf(client)), sorted(model))
-  t.same(await ask(client, "select from visit_rollups"), [])
+  t.same(await ask(client, "select from quarter_rollups"), [])
 })
 
 t.test("two who fold at once add each quarter once", async (t) => {
@@ -247,14 +245,8 @@ t.test(
       { random, scopes, model },
       { fromMs: firstMs - 2 * DAY_MS, toMs: firstMs, count: 300, values: 9 },
     )
-    // The row of a scope's day is held, so that the statement that adds to it has begun and cannot end.
-    const [first] = [...model.keys()].sort()
-    const [scopeId, day, value] = (first ?? "").split(" ")
     await blocker.query("begin")
-    await blocker.query(
-      "insert into visit_days (scope_id, family, day, value, visits, automated, clicks) values ($1, 'referrer', $2, $3, 0, 0, 0)",
-      [scopeId, day, value],
-    )
+    await blocker.query("lock table day_rollups in share mode")
     const [{ pid } = { pid: 0 }] = await ask<{ pid: number }>(victim, "select pg_backend_pid() as pid")
     const upkeep = keepUp(victim, RETENTION, firstMs + 5 * DAY_MS)
     const failed = t.rejects(upkeep)
@@ -295,8 +287,8 @@ t.test(
     }
     await addQuarters(client, rows)
     await client.query(
-      `insert into visit_days (scope_id, family, day, value, visits, automated, clicks)
-     select $1, 'link', '2026-11-01', 'lnk_' || i, i, 0, 0 from generate_series(1, 10) i`,
+      `insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
+     select $1, 'link', '2026-11-01', array['lnk_' || i], array[i], '{0}', '{0}' from generate_series(1, 10) i`,
       [scopeId],
     )
     const rowsOf = (day: string) =>

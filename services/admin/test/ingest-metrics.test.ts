@@ -21,7 +21,7 @@ t.test("what waits, for how long, and what is kept can be seen", async (t) => {
   t.teardown(() => db.destroy())
   const counts = { ...noIngestMetrics(), ...noReportMetrics(), ...noUpkeepMetrics(), upkeepFailures: 2 }
   const registry = new Registry()
-  ingestMetrics(registry, { redis, db, partitions: 2, counts, now: () => NOW_MS })
+  ingestMetrics(registry, { redis, db, partitions: 2, horizonMs: 72 * 3_600_000, counts, now: () => NOW_MS })
   const metrics = async () => new Set((await registry.metrics()).split("\n"))
 
   await keepUp(client, RETENTION, NOW_MS)

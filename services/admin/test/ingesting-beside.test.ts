@@ -1,11 +1,11 @@
 import { CLICK_GROUP, clickStreamKey, deadLetterKey, liveChannel } from "@qiao/core/keys.ts"
 import pg from "pg"
 import t, { type Test } from "tap"
-import { unpackBatch } from "../../../packages/core/src/click.ts"
 import { startRedis } from "../../test/support/redis.ts"
 import { waitFor } from "../../test/support/wait.ts"
 import { LIVE_VISITS_MAX, type LiveMessage } from "../src/live-visit.ts"
 import { countDeadLettered } from "../src/repositories/dead-letters.ts"
+import { openBatch } from "../src/sealed-batch.ts"
 import { HOST, startAdmin } from "./support/admin.ts"
 import { drained, expectCounts, seal, send, startIngest, visit } from "./support/ingest.ts"
 import { redisClient } from "./support/redis.ts"
@@ -119,7 +119,7 @@ t.test(
     const stream = clickStreamKey(0)
     await send(redis, poison)
     await redis.xreadgroup("GROUP", CLICK_GROUP, CLICK_GROUP, "COUNT", 10, "STREAMS", stream, ">")
-    await countDeadLettered(client, unpackBatch(poison), { nowMs: Date.now(), horizonMs: 3_600_000 })
+    await countDeadLettered(client, openBatch(poison), { nowMs: Date.now(), horizonMs: 3_600_000 })
     startIngest(t, stores)
     await drained(redis)
     const letters = await redis.xrange(deadLetterKey(0), "-", "+")

@@ -100,7 +100,7 @@ t.test("raw visits, totals and rollups agree, whatever comes in, twice and in an
   await drained(redis, [0, 1])
   for (const [linkId, counts] of expected) await expectCounts(t, db, counts, linkId)
   const known = [expected.get(links[0]), expected.get(links[1])]
-  const { rows } = await sql<{ visits: number }>`select sum(visits)::int as visits from visit_rollups
+  const { rows } = await sql<{ visits: number }>`select sum(visits)::int as visits from visit_quarters
     where scope_id = ${admin.workspaceId} and family = 'client'`.execute(db)
   t.equal(
     rows[0]?.visits,
@@ -390,7 +390,7 @@ t.test("no address of a visitor reaches Postgres", async (t) => {
   await send(redis, seal([visit(link, { ip: "203.0.113.77" })]))
   startIngest(t, stores)
   await drained(redis)
-  for (const table of ["visits", "visit_rollups", "link_totals", "edge_instances", "click_batches"]) {
+  for (const table of ["visits", "quarter_rollups", "link_totals", "edge_instances", "click_batches"]) {
     const found = await sql`select 1 from ${sql.table(table)} as t where t::text like '%203.0.113%'`.execute(
       db,
     )

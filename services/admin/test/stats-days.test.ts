@@ -16,8 +16,8 @@ const RANGE = { from: "2026-05-01T00:00:00+08:00", to: "2026-05-04T00:00:00+08:0
 
 async function addDay(scopeId: string, family: string, day: string, value: string, visits: number) {
   await db
-    .insertInto("visitDays")
-    .values({ scopeId, family, day, value, visits, automated: 0, clicks: 0 })
+    .insertInto("dayRollups")
+    .values({ scopeId, family, day, value: [value], visits: [visits], automated: [0], clicks: [0] })
     .execute()
 }
 

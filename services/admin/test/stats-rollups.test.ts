@@ -77,11 +77,13 @@ t.test("an answer while days are folded is of one moment: nothing is missing or 
   const asking = await db.transaction().execute(async (trx) => {
     await fold(trx, { workspaceId, daysUntil: "2026-03-28T00:00:00Z", quartersSince: BEFORE_ALL })
     // Whoever asks now knows how far days go, and has to wait for the quarters until folding is done.
-    await sql`lock table visit_rollups in access exclusive mode`.execute(trx)
+    await sql`lock table quarter_rollups in access exclusive mode`.execute(trx)
     const asking = read(question)
     await waitFor("the question to wait", async () => {
       const { rows } =
-        await sql`select from pg_locks where not granted and relation = 'visit_rollups'::regclass`.execute(db)
+        await sql`select from pg_locks where not granted and relation = 'quarter_rollups'::regclass`.execute(
+          db,
+        )
       return rows.length > 0
     })
     return { answer: asking }

@@ -1,4 +1,3 @@
-import { unpackBatch } from "@qiao/core/click.ts"
 import type pg from "pg"
 import t from "tap"
 import { createDatabase } from "../../test/support/database.ts"
@@ -7,6 +6,7 @@ import { parseConfig } from "../src/config.ts"
 import { dayOf } from "../src/days.ts"
 import { ensurePartitions, firstOpenDay, partitionDays } from "../src/repositories/partitions.ts"
 import { storeBatches } from "../src/repositories/visits.ts"
+import { openBatch } from "../src/sealed-batch.ts"
 import { createTurns } from "../src/turns.ts"
 import { keepUp } from "../src/upkeep.ts"
 import { seal, visit } from "./support/ingest.ts"
@@ -44,7 +44,7 @@ t.test("the latest visit that may arrive is counted once, before its day is fold
   for (let nowMs = NOW_MS; nowMs < NOW_MS + 3 * DAY_MS; nowMs += 5 * HOUR_MS) {
     await keepUp(client, RETENTION, nowMs)
     const sealedAtMs = nowMs - horizonMs
-    const batch = unpackBatch(
+    const batch = openBatch(
       seal([visit("lnk_late", { atMs: sealedAtMs - 2 * HOUR_MS })], { sealedAtMs, sequence: arrivals }),
     )
     const stored = await storeBatches(client, [batch], {
@@ -59,7 +59,7 @@ t.test("the latest visit that may arrive is counted once, before its day is fold
     const counted = await ask(
       client,
       `select (select coalesce(sum(visits), 0) from visit_days where family = 'language')
-         + (select coalesce(sum(visits), 0) from visit_rollups, rollup_state where family = 'language' and bucket >= days_until)
+         + (select coalesce(sum(visits), 0) from visit_quarters, rollup_state where family = 'language' and bucket >= days_until)
          as visits`,
     )
     t.equal(Number(counted[0]?.visits), arrivals, new Date(nowMs).toISOString())
@@ -236,7 +236,7 @@ t.test("an ingest that stops does not wait for what its upkeep is doing", async 
   const [client, blocker] = await Promise.all([connect(t, url), connect(t, url)])
   await client.query("insert into erasures values ('era_1', 'tag', 'tag_1', 'ws_1', 'key_1')")
   await blocker.query("begin")
-  await blocker.query("lock table visit_days in share mode")
+  await blocker.query("lock table day_rollups in share mode")
   const upkeep = startUpkeep(t, url)
   const waiting = "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
   await waitFor("it to be in the middle", async () => (await count(client, waiting)) === 1)

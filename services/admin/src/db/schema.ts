@@ -29,8 +29,10 @@ export type Database = {
   reports: ReportsTable
   guideTokens: GuideTokensTable
   visits: VisitsTable
-  visitRollups: VisitRollupsTable
-  visitDays: VisitDaysTable
+  quarterRollups: QuarterRollupsTable
+  dayRollups: DayRollupsTable
+  visitQuarters: VisitQuartersView
+  visitDays: VisitDaysView
   rollupState: RollupStateTable
   visitorSalts: VisitorSaltsTable
   visitorKeys: VisitorKeysTable
@@ -245,11 +247,24 @@ type VisitsTable = {
   visitor: string | null
 }
 
-/** `rollups.ts` says what families and values are. */
-type VisitRollupsTable = RollupColumns & { bucket: Date }
+/** `rollups.ts` says what families and values are. Place i of all four arrays is of one value. */
+type QuarterRollupsTable = RollupColumns & { bucket: Date }
 /** `day` is a day of the workspace's time zone, as `2026-11-22`. */
-type VisitDaysTable = RollupColumns & { day: string }
+type DayRollupsTable = RollupColumns & { day: string }
 type RollupColumns = {
+  scopeId: string
+  family: string
+  value: string[]
+  visits: number[]
+  automated: number[]
+  clicks: number[]
+  isCompact: Generated<boolean>
+}
+
+/** A row for each place of these arrays; several rows of one value add up. */
+type VisitQuartersView = CountedColumns & { bucket: Date }
+type VisitDaysView = CountedColumns & { day: string }
+type CountedColumns = {
   scopeId: string
   family: string
   value: string
@@ -289,6 +304,8 @@ type EdgeInstancesTable = {
   lastSequence: number
   /** Null while it runs, and for one that vanished. */
   stoppedAt: Date | null
+  /** Sequences of batches that came in time, on days that `click_batches` has no more, as `{[0,9),[12,40)}`. */
+  known: Generated<string>
   firstAt: GeneratedAlways<Date>
   lastAt: Date
 }

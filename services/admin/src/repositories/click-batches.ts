@@ -1,4 +1,4 @@
-import type { ClickBatch } from "@qiao/core/click.ts"
+import type { BatchHeader } from "@qiao/core/click.ts"
 import type pg from "pg"
 
 const DAY_MS = 86_400_000
@@ -12,29 +12,34 @@ const FUTURE_MS = Date.UTC(9999, 0)
 
 export type Clock = { nowMs: number; horizonMs: number }
 
-export const isExpired = ({ sealedAtMs }: ClickBatch, { nowMs, horizonMs }: Clock): boolean =>
+export const isExpired = ({ sealedAtMs }: BatchHeader, { nowMs, horizonMs }: Clock): boolean =>
   sealedAtMs < nowMs - horizonMs
 
 /** The time that is part of a batch's id. */
-export function idTimeOf(batch: ClickBatch, clock: Clock): number {
+export function idTimeOf(batch: BatchHeader, clock: Clock): number {
   if (isExpired(batch, clock)) return PAST_MS
   return batch.sealedAtMs > clock.nowMs + DAY_MS ? FUTURE_MS : batch.sealedAtMs
 }
 
 /** By which of these it is known depends on when it came. */
-export const idTimesOf = ({ sealedAtMs }: ClickBatch): number[] => [
+export const idTimesOf = ({ sealedAtMs }: BatchHeader): number[] => [
   Math.min(sealedAtMs, FUTURE_MS),
   PAST_MS,
   FUTURE_MS,
 ]
 
 /** The batches whose ids were not known yet; from now on they are. In the order of their ids. */
-export async function claimBatches(
+export async function claimBatches<Batch extends BatchHeader>(
   client: pg.ClientBase,
-  batches: ClickBatch[],
+  batches: Batch[],
   clock: Clock,
-): Promise<ClickBatch[]> {
+): Promise<Batch[]> {
+  const known = await knownAmong(
+    client,
+    batches.filter((batch) => isExpired(batch, clock)),
+  )
   const ids = batches
+    .filter((batch) => !known.has(batch))
     .map((batch) => ({
       ...{ batch, timeMs: idTimeOf(batch, clock), instance: batch.instance, sequence: batch.sequence },
     }))
@@ -59,24 +64,45 @@ export async function claimBatches(
     .map(({ batch }) => batch)
 }
 
-/** Those that Postgres refused when they came for the first time; see dead-letters.ts. */
-export async function refusedAmong(
+/**
+ * Those that came before, whenever that was: by click_batches, and by their instance once the partition of their day is gone. No instance
+ * uses a sequence twice.
+ */
+const knownAmong = <Batch extends BatchHeader>(
   client: pg.ClientBase,
-  batches: ClickBatch[],
-  clock: Clock,
-): Promise<Set<ClickBatch>> {
+  batches: Batch[],
+): Promise<Set<Batch>> =>
+  among(
+    client,
+    batches,
+    `left join click_batches b using (sealed_at, instance, sequence) left join edge_instances e using (instance)
+     where b.sequence is not null or e.known @> sequence`,
+  )
+
+/** Those that Postgres refused when they came for the first time; see dead-letters.ts. */
+export const refusedAmong = <Batch extends BatchHeader>(
+  client: pg.ClientBase,
+  batches: Batch[],
+): Promise<Set<Batch>> => among(client, batches, "join dead_letters using (sealed_at, instance, sequence)")
+
+/** The batches any of whose ids `joined` leaves over. */
+async function among<Batch extends BatchHeader>(
+  client: pg.ClientBase,
+  batches: Batch[],
+  joined: string,
+): Promise<Set<Batch>> {
   if (batches.length === 0) return new Set()
+  const ids = batches.flatMap((batch) => idTimesOf(batch).map((timeMs) => ({ batch, timeMs })))
   const { rows } = await client.query<{ place: number }>(
     `select place from unnest($1::timestamptz[], $2::text[], $3::bigint[])
-       with ordinality as known (sealed_at, instance, sequence, place)
-     join dead_letters using (sealed_at, instance, sequence)`,
+       with ordinality as came (sealed_at, instance, sequence, place) ${joined}`,
     [
-      batches.map((batch) => new Date(idTimeOf(batch, clock))),
-      batches.map(({ instance }) => instance),
-      batches.map(({ sequence }) => sequence),
+      ids.map(({ timeMs }) => new Date(timeMs)),
+      ids.map(({ batch }) => batch.instance),
+      ids.map(({ batch }) => batch.sequence),
     ],
   )
-  return new Set(rows.flatMap(({ place }) => batches[place - 1] ?? []))
+  return new Set(rows.flatMap(({ place }) => ids[place - 1]?.batch ?? []))
 }
 
 function compare(a: string, b: string): number {

@@ -1,4 +1,4 @@
-import type { ClickBatch } from "@qiao/core/click.ts"
+import type { BatchHeader } from "@qiao/core/click.ts"
 import { sql } from "kysely"
 import type pg from "pg"
 import type { Trx } from "../db/connect.ts"
@@ -12,10 +12,13 @@ import { inTransaction } from "./transaction.ts"
  * dead-lettered, which `dead_letters` remembers. Both are taken back together, for the batch to be delivered anew.
  */
 
+/** `size`: how many visits it has. */
+type SizedBatch = BatchHeader & { size: number }
+
 /** Counts the visits of a batch that can never be stored, once, however often it comes. Throws what Postgres throws, with nothing counted. */
 export async function countDeadLettered(
   client: pg.ClientBase,
-  batch: ClickBatch,
+  batch: SizedBatch,
   clock: Clock,
 ): Promise<void> {
   await inTransaction(client, async () => {
@@ -24,8 +27,8 @@ export async function countDeadLettered(
   })
 }
 
-async function count(client: pg.ClientBase, batch: ClickBatch, clock: Clock): Promise<void> {
-  const { instance, sequence, visits } = batch
+async function count(client: pg.ClientBase, batch: SizedBatch, clock: Clock): Promise<void> {
+  const { instance, sequence, size } = batch
   const told = countInstances([batch], [], [], clock.nowMs)
   await addInstances(
     client,
@@ -34,11 +37,11 @@ async function count(client: pg.ClientBase, batch: ClickBatch, clock: Clock): Pr
   await client.query(
     `update edge_instances set dead_lettered = dead_lettered + $2, delivered_batches = delivered_batches + 1
      where instance = $1`,
-    [instance, visits.length],
+    [instance, size],
   )
   await client.query(
     "insert into dead_letters (instance, sequence, sealed_at, visits) values ($1, $2, $3, $4)",
-    [instance, sequence, new Date(idTimeOf(batch, clock)), visits.length],
+    [instance, sequence, new Date(idTimeOf(batch, clock)), size],
   )
 }
 
@@ -46,7 +49,7 @@ async function count(client: pg.ClientBase, batch: ClickBatch, clock: Clock): Pr
  * Takes back what `countDeadLettered` did, so that ingest stores the next copy as if it had never seen one. Nothing happens to a batch
  * that does not count as dead-lettered (any more).
  */
-export async function uncountDeadLettered(trx: Trx, batch: ClickBatch): Promise<void> {
+export async function uncountDeadLettered(trx: Trx, batch: BatchHeader): Promise<void> {
   const { instance, sequence } = batch
   const times = idTimesOf(batch).map((timeMs) => new Date(timeMs))
   const counted = await trx

@@ -1,6 +1,8 @@
 import { sql } from "kysely"
 import type { Db } from "../db/connect.ts"
+import type { Clock } from "./click-batches.ts"
 import { decodeCursor, isTime, type Page, type PageRequest, pageOf } from "./page.ts"
+import { closedUntil } from "./partitions.ts"
 
 export const INSTANCE_STATES = ["running", "stopped", "vanished"] as const
 export type InstanceState = (typeof INSTANCE_STATES)[number]
@@ -17,6 +19,7 @@ type VisitTerms = {
   dropped: number
   spilled: number
   inFlight: number
+  lost: number
 }
 
 /** In batches. `delivered` is the sum of `unique`, `duplicates` and `deadLetteredBatches`. */
@@ -53,13 +56,13 @@ export type AccountFilter = { state?: InstanceState | undefined; isBalanced?: bo
 /** The newest first. */
 export async function listAccounts(
   db: Db,
-  now: Date,
+  clock: Clock,
   { state, isBalanced }: AccountFilter,
   { limit, cursor }: PageRequest,
 ): Promise<Page<InstanceAccount>> {
   const after = cursor === undefined ? null : decodeCursor(cursor, ORDER, isTime, isInstance)
   const { rows } = await sql<InstanceAccount>`
-    with accounts as (${accounts(now)})
+    with accounts as (${accounts(clock)})
     select * from accounts
     where (${state ?? null}::text is null or state = ${state ?? null})
       and (${isBalanced ?? null}::boolean is null or is_balanced = ${isBalanced ?? null})
@@ -77,10 +80,10 @@ export async function listAccounts(
 const ORDER = "-firstAt"
 const isInstance = (id: string): boolean => id.length <= 200
 
-export async function sumAccounts(db: Db, now: Date): Promise<AccountTotals> {
+export async function sumAccounts(db: Db, clock: Clock): Promise<AccountTotals> {
   const sums = SUMMED.map((column) => sql`coalesce(sum(${sql.ref(column)}), 0)::bigint as ${sql.ref(column)}`)
   const { rows } = await sql<AccountTotals>`
-    with accounts as (${accounts(now)})
+    with accounts as (${accounts(clock)})
     select ${sql.join(sums)},
       count(*) filter (where state = 'running') as running, count(*) filter (where state = 'stopped') as stopped,
       count(*) filter (where state = 'vanished') as vanished, count(*) filter (where not is_balanced) as unbalanced,
@@ -92,32 +95,35 @@ export async function sumAccounts(db: Db, now: Date): Promise<AccountTotals> {
 }
 
 const SUMMED: (keyof (VisitTerms & BatchTerms))[] = [
-  ...(["accepted", "stored", "expired", "deadLettered", "dropped", "spilled", "inFlight"] as const),
+  ...(["accepted", "stored", "expired", "deadLettered", "dropped", "spilled", "inFlight", "lost"] as const),
   ...(["delivered", "unique", "duplicates", "deadLetteredBatches", "missing"] as const),
 ]
 
 /**
- * What is neither here nor given up waits: in the spill, as the instance last told, else on its way. More here than was accepted, more
- * copies than their terms, or every batch here and visits amiss, as each tells of the visits until it was sealed: that does not balance.
+ * What is neither here nor given up waits: in the spill, as the instance last told, else on its way. It is lost once even the newest batch
+ * is from before the horizon, as all that is amiss is older. Lost visits do not balance, nor does what cannot be: more here than was
+ * accepted, more copies than their terms, or every batch here and visits amiss, as each tells of the visits until it was sealed.
  */
-function accounts(now: Date) {
-  const silentSince = new Date(now.getTime() - SILENCE_MAX_MS)
+function accounts({ nowMs, horizonMs }: Clock) {
+  const silentSince = new Date(nowMs - SILENCE_MAX_MS)
+  const closed = new Date(closedUntil(nowMs, horizonMs))
   return sql`
     select instance, state, first_at, last_at, stopped_at,
-      accepted, stored, expired, dead_lettered, dropped,
+      accepted, stored, expired, dead_lettered, dropped, lost,
       least(spilled, greatest(waiting, 0)) as spilled, waiting - least(spilled, greatest(waiting, 0)) as in_flight,
       delivered_batches as delivered, batches as "unique", duplicate_batches as duplicates, dead_lettered_batches, missing,
       waiting >= 0 and missing >= 0 and delivered_batches = batches + duplicate_batches + dead_lettered_batches
-        and not (missing = 0 and waiting > 0) as is_balanced
-    from (
-      select e.*, d.dead_lettered_batches,
-        accepted - stored - expired - dead_lettered - dropped as waiting,
-        last_sequence + 1 - batches - d.dead_lettered_batches as missing,
-        case when stopped_at is not null then 'stopped' when last_at < ${silentSince} then 'vanished' else 'running' end
-          as state
-      from edge_instances e
-        cross join lateral (
-          select count(*) as dead_lettered_batches from dead_letters where instance = e.instance
-        ) d
-    ) as terms`
+        and lost = 0 and not (missing = 0 and waiting > 0) as is_balanced
+    from edge_instances e
+      cross join lateral (
+        select count(*) as dead_lettered_batches from dead_letters where instance = e.instance
+      ) d
+      cross join lateral (
+        select accepted - stored - expired - dead_lettered - dropped as amiss,
+          last_sequence + 1 - batches - dead_lettered_batches as missing,
+          case when stopped_at is not null then 'stopped' when last_at < ${silentSince} then 'vanished' else 'running' end
+            as state
+      ) t
+      cross join lateral (select case when last_at < ${closed} then greatest(amiss, 0) else 0 end as lost) l
+      cross join lateral (select amiss - lost as waiting) w`
 }

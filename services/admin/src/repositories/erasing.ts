@@ -9,7 +9,7 @@ const SETTLE_POLL_MS = 50
 const SETTLE_MAX_MS = 600_000
 
 /** Tables of scopes' counts, and of links' visits. */
-const COUNTS = ["visit_rollups", "visit_days"] as const
+const COUNTS = ["quarter_rollups", "day_rollups"] as const
 
 /**
  * Waits until all that was under way when this was called has ended. An ingest that has not begun to write by then reads of links what is
@@ -54,14 +54,8 @@ export async function hideLink(client: pg.ClientBase, workspaceId: string, linkI
   )
   for (const scopeId of [...rows.map(({ id }) => id), workspaceId]) {
     await client.query(
-      `with removed as (
-         delete from visit_days where scope_id = $1 and family = 'link' and value = $2 returning *
-       )
-       insert into visit_days as d (scope_id, family, day, value, visits, automated, clicks)
-       select scope_id, family, day, $3, visits, automated, clicks from removed
-       on conflict (scope_id, family, day, value) do update set
-         visits = d.visits + excluded.visits, automated = d.automated + excluded.automated,
-         clicks = d.clicks + excluded.clicks`,
+      `update day_rollups set value = array_replace(value, $2, $3)
+       where scope_id = $1 and family = 'link' and $2 = any(value)`,
       [scopeId, linkId, OTHER],
     )
   }

@@ -1,5 +1,6 @@
-import type { ClickBatch } from "@qiao/core/click.ts"
 import type pg from "pg"
+import type { SealedBatch } from "../sealed-batch.ts"
+import { textArray } from "./arrays.ts"
 import { FOR_EVER } from "./erasures.ts"
 
 /** What ingesting must know of a link. */
@@ -23,10 +24,9 @@ type Row = {
 /** Of the links of these visits, those that Postgres knows, deleted ones included, and those that were erased with their workspace. */
 export async function linkFacts(
   client: pg.ClientBase,
-  batches: ClickBatch[],
+  batches: SealedBatch[],
 ): Promise<Map<string, LinkFacts>> {
-  const linkIds = new Set<string>()
-  for (const { visits } of batches) for (const { linkId } of visits) linkIds.add(linkId)
+  const linkIds = new Set(batches.flatMap((batch) => batch.linkIds))
   const { rows } = await client.query<Row>({
     name: "link-facts",
     text: `
@@ -34,10 +34,10 @@ export async function linkFacts(
         case when w.deleted_at is null then l.clicks_erased_at else $2 end as clicks_erased_at,
         array(select tag_id from link_tags t where t.link_id = l.id) as tag_ids
       from links l join workspaces w on w.id = l.workspace_id
-      where l.id = any($1)
+      where l.id = any($1::text[])
       union all
-      select link_id, '', 'UTC', '', $2, '{}' from erased_links where link_id = any($1)`,
-    values: [[...linkIds], FOR_EVER],
+      select link_id, '', 'UTC', '', $2, '{}' from erased_links where link_id = any($1::text[])`,
+    values: [textArray([...linkIds]), FOR_EVER],
   })
   return new Map(
     rows.map((row) => [

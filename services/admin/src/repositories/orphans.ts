@@ -1,4 +1,4 @@
-import type { ClickBatch } from "@qiao/core/click.ts"
+import type { BatchHeader, OrphanVisits } from "@qiao/core/click.ts"
 import type pg from "pg"
 import { localDay } from "../local-day.ts"
 
@@ -12,7 +12,11 @@ type Orphan = {
 }
 
 /** Counts visits of unknown codes by their host's workspace; those of hosts that are nobody's any more are not kept. */
-export async function addOrphans(client: pg.ClientBase, batches: ClickBatch[], nowMs: number): Promise<void> {
+export async function addOrphans(
+  client: pg.ClientBase,
+  batches: (BatchHeader & { orphans: OrphanVisits[] })[],
+  nowMs: number,
+): Promise<void> {
   const hosts = new Set(batches.flatMap(({ orphans }) => orphans.map(({ host }) => host)))
   if (hosts.size === 0) return
   const { rows } = await client.query<{ host: string; workspace_id: string; time_zone: string }>(

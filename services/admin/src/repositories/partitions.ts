@@ -15,12 +15,12 @@ const DAYS_AHEAD_MIN = 1
  */
 const LATE_MS = 2 * 3_600_000
 
-/** Tables with a partition for each day of UTC; `options` of those whose rows are changed in place, which needs room. */
+/** Tables with a partition for each day of UTC, and how its midnight is written. */
 const TABLES = {
-  click_batches: { midnight: " 00:00Z", options: "" },
-  visits: { midnight: " 00:00Z", options: "" },
-  visitor_keys: { midnight: "", options: "" },
-  visit_rollups: { midnight: " 00:00Z", options: "with (fillfactor = 70)" },
+  click_batches: " 00:00Z",
+  visits: " 00:00Z",
+  visitor_keys: "",
+  quarter_rollups: " 00:00Z",
 } as const
 
 export type PartitionedTable = keyof typeof TABLES
@@ -51,11 +51,11 @@ export async function ensurePartitions(
 }
 
 async function makePartitions(client: pg.ClientBase, table: PartitionedTable, days: string[]): Promise<void> {
-  const { midnight, options } = TABLES[table]
+  const midnight = TABLES[table]
   for (const day of days) {
     await client.query(
       `create table if not exists ${partitionOf(table, day)} partition of ${table}
-       for values from ('${day}${midnight}') to ('${daysAfter(day, 1)}${midnight}') ${options}`,
+       for values from ('${day}${midnight}') to ('${daysAfter(day, 1)}${midnight}')`,
     )
   }
 }
@@ -71,15 +71,20 @@ export async function partitionDays(client: pg.ClientBase, table: PartitionedTab
   return rows.map(({ day }) => day)
 }
 
-/** Drops a table's partitions of days before this one. */
+/** Drops a table's partitions of days before this one, each in a transaction that begins with what `before` does with it. */
 export async function dropPartitions(
   client: pg.ClientBase,
   table: PartitionedTable,
   firstKept: string,
+  before: (partition: string) => Promise<unknown> = async () => {},
 ): Promise<void> {
   for (const day of await partitionDays(client, table)) {
     if (day >= firstKept) return
-    await changeTable(client, () => client.query(`drop table if exists ${partitionOf(table, day)}`))
+    const partition = partitionOf(table, day)
+    await changeTable(client, async () => {
+      await before(partition)
+      await client.query(`drop table if exists ${partition}`)
+    })
   }
 }
 

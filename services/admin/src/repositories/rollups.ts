@@ -1,52 +1,46 @@
+import { pipeline } from "node:stream/promises"
 import type pg from "pg"
-import { inKeyOrder, type Tally } from "../tally.ts"
+import { from as copyFrom } from "pg-copy-streams"
+import type { Group, Tally } from "../tally.ts"
 import { numberArray, textArray } from "./arrays.ts"
+import { copyText } from "./copy-text.ts"
 
-/** What lies in visit_rollups, and in visit_days. */
+/** Adds rows to quarter_rollups; what is counted of the same quarter already stays as it is. */
 export async function addQuarters(client: pg.ClientBase, tally: Tally): Promise<void> {
-  await addCounts(client, "add-quarters", ADD_QUARTERS, tally)
+  await copyGroups(client, "quarter_rollups", "bucket", tally)
 }
 
 export async function addDays(client: pg.ClientBase, tally: Tally): Promise<void> {
-  await addCounts(client, "add-days", ADD_DAYS, tally)
+  await copyGroups(client, "day_rollups", "day", tally)
 }
 
-const ADD_QUARTERS = addTo("visit_rollups", "bucket", "timestamptz")
-const ADD_DAYS = addTo("visit_days", "day", "date")
-
-function addTo(table: string, period: string, type: string): string {
-  return `
-    insert into ${table} as r (scope_id, family, ${period}, value, visits, automated, clicks)
-    select * from unnest($1::text[], $2::text[], $3::${type}[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
-    on conflict (scope_id, family, ${period}, value) do update set
-      visits = r.visits + excluded.visits, automated = r.automated + excluded.automated, clicks = r.clicks + excluded.clicks`
+async function copyGroups(client: pg.ClientBase, table: string, period: string, tally: Tally): Promise<void> {
+  const columns = `scope_id, family, ${period}, value, visits, automated, clicks`
+  await pipeline(linesOf(tally), client.query(copyFrom(`copy ${table} (${columns}) from stdin`)))
 }
 
-async function addCounts(client: pg.ClientBase, name: string, text: string, tally: Tally): Promise<void> {
-  if (tally.size > 0) await client.query({ name, text, values: columnsOf(tally) })
-}
+const CHUNK_LINES = 1_000
 
-function columnsOf(tally: Tally): string[] {
-  const scopeIds: string[] = []
-  const families: string[] = []
-  const periods: string[] = []
-  const values: string[] = []
-  const visits: number[] = []
-  const automated: number[] = []
-  const clicks: number[] = []
-  for (const group of inKeyOrder(tally)) {
-    for (const [value, counts] of [...group.values].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      scopeIds.push(group.scopeId)
-      families.push(group.family)
-      periods.push(group.period)
-      values.push(value)
-      visits.push(counts.visits)
-      automated.push(counts.automated)
-      clicks.push(counts.clicks)
-    }
+function* linesOf(tally: Tally): Generator<string> {
+  let lines = ""
+  let count = 0
+  for (const group of tally.values()) {
+    if (group.values.size === 0) continue
+    lines += lineOf(group)
+    if (++count % CHUNK_LINES > 0) continue
+    yield lines
+    lines = ""
   }
-  return [
-    ...[scopeIds, families, periods, values].map(textArray),
-    ...[visits, automated, clicks].map(numberArray),
+  if (lines !== "") yield lines
+}
+
+function lineOf({ scopeId, family, period, values }: Group): string {
+  const counts = [...values.values()]
+  const columns = [
+    ...[scopeId, family, period, textArray([...values.keys()])],
+    numberArray(counts.map(({ visits }) => visits)),
+    numberArray(counts.map(({ automated }) => automated)),
+    numberArray(counts.map(({ clicks }) => clicks)),
   ]
+  return `${columns.map(copyText).join("\t")}\n`
 }

@@ -13,10 +13,9 @@ export async function readDays(
   { firstDay, lastDay }: LocalRange,
 ): Promise<DayCount[]> {
   const result = await sql<DayCount>`
-    select to_char(day, 'YYYY-MM-DD') as day, value, visits
+    select to_char(day, 'YYYY-MM-DD') as day, value, sum(visits)::float8 as visits
     from visit_days
-    where scope_id = ${scopeId} and family = ${family} and day >= ${firstDay}::date and day < ${lastDay}::date`.execute(
-    db,
-  )
+    where scope_id = ${scopeId} and family = ${family} and day >= ${firstDay}::date and day < ${lastDay}::date
+    group by 1, 2`.execute(db)
   return result.rows
 }

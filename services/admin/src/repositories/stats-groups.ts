@@ -16,7 +16,7 @@ export function named(value: RawBuilder<unknown>, names: Names): RawBuilder<unkn
 }
 
 /** In doubles, which count exactly up to 2^53: a sum of `bigint` is `numeric`, which takes several times as long. */
-export const SUMS = sql`
+const SUMS = sql`
   sum(visits::float8) as visits, sum(automated::float8) as automated, sum(clicks::float8) as clicks`
 
 /** Adds up rows of counts; `counted` selects interval, value as it is named, visits, automated, clicks. */

@@ -1,9 +1,9 @@
-import type { ClickBatch } from "@qiao/core/click.ts"
 import type { DetailedPlaceOf } from "@qiao/core/detailed-place.ts"
 import type pg from "pg"
 import { createVisitCounter, type VisitCounter } from "../counting.ts"
 import { createTokenList, type TokenList } from "../guide-tokens.ts"
 import { countInstances } from "../instance-counting.ts"
+import type { SealedBatch } from "../sealed-batch.ts"
 import type { Turns } from "../turns.ts"
 import { createRowsOf, type RowsOf, type VisitRow, workspaceDays } from "../visit-rows.ts"
 import { createVisitorList, type VisitorList } from "../visitors.ts"
@@ -36,7 +36,7 @@ export type Stored = {
   duplicateBatches: number
   expiredVisits: number
   /** Copies of batches that are dead-lettered. */
-  refused: ReadonlySet<ClickBatch>
+  refused: ReadonlySet<SealedBatch>
 }
 
 /**
@@ -46,7 +46,7 @@ export type Stored = {
  */
 export async function storeBatches(
   client: pg.ClientBase,
-  batches: ClickBatch[],
+  batches: SealedBatch[],
   options: StoreOptions,
 ): Promise<Stored> {
   const { placeOf, nowMs } = options
@@ -66,7 +66,7 @@ export async function storeBatches(
     const rowsOf = createRowsOf({ links: current, placeOf, saltOf, nowMs })
     const listeners = [...Object.values(gathered), ...options.listeners]
     if (visitsIn(fresh) > 0) await copyVisits(client, rowsInTurn(fresh, rowsOf, listeners))
-    const refused = await refusedAmong(client, duplicates, options)
+    const refused = await refusedAmong(client, duplicates)
     await options.counting(async () => {
       await lockCounting(client)
       await addInstances(client, countInstances(batches, fresh, expired, nowMs))
@@ -96,7 +96,11 @@ const gather = (): Gathered => ({
 })
 
 /** Only a batch's rows are in memory at a time. */
-function* rowsInTurn(batches: ClickBatch[], rowsOf: RowsOf, listeners: RowListener[]): Generator<VisitRow[]> {
+function* rowsInTurn(
+  batches: SealedBatch[],
+  rowsOf: RowsOf,
+  listeners: RowListener[],
+): Generator<VisitRow[]> {
   for (const batch of batches) {
     const rows = rowsOf(batch)
     for (const listener of listeners) for (const row of rows) listener.add(row)
@@ -114,5 +118,4 @@ async function addCounts(client: pg.ClientBase, { counter, visitors, tokens }: G
   await addQuarters(client, quarters)
 }
 
-const visitsIn = (batches: ClickBatch[]): number =>
-  batches.reduce((sum, { visits }) => sum + visits.length, 0)
+const visitsIn = (batches: SealedBatch[]): number => batches.reduce((sum, { size }) => sum + size, 0)

@@ -31,6 +31,7 @@ export function startIngest(
   const metrics = noIngestMetrics()
   const deps: IngestDeps = {
     ...{ ...stores, log: quiet, now: Date.now, batchesMax: 50, horizonMs: 72 * HOUR_MS, metrics },
+    deadLettersMs: 90 * 24 * HOUR_MS,
     placeOf: () => NOWHERE,
     turns: createIngestTurns(),
     ...overrides,
@@ -131,7 +132,7 @@ export async function countsOf(db: Db, linkId: string | null = null) {
       await one(sql<Counts>`
       select coalesce(sum(visits), 0)::int as visits, coalesce(sum(automated), 0)::int as automated,
         coalesce(sum(clicks), 0)::int as clicks
-      from visit_rollups
+      from visit_quarters
       where family = ${family} and scope_id like 'lnk%' and (${linkId}::text is null or scope_id = ${linkId})`),
     ]),
   )

@@ -41,7 +41,7 @@ export async function expectRecount(t: Test, db: Db): Promise<void> {
     from visits v left join links l on l.id = v.link_id left join workspaces w on w.id = l.workspace_id`.execute(
     db,
   )
-  t.same(await countsIn(db, "visit_rollups", "bucket"), quarterCounts(visits), "quarters")
+  t.same(await countsIn(db, "visit_quarters", "bucket"), quarterCounts(visits), "quarters")
   t.same(
     await countsIn(db, "visit_days", "day", ["link", "visitors"]),
     { ...linkCounts(visits), ...visitorCounts(visits) },
@@ -53,8 +53,10 @@ export async function expectRecount(t: Test, db: Db): Promise<void> {
 async function countsIn(db: Db, table: string, period: string, families: string[] | null = null) {
   const { rows } = await sql<{ key: string; counts: string }>`
     select concat_ws('|', scope_id, family, ${sql.ref(period)}::text, value) as key,
-      concat_ws(' ', visits, automated, clicks) as counts
-    from ${sql.table(table)} where ${families}::text[] is null or family = any(${families})`.execute(db)
+      concat_ws(' ', sum(visits), sum(automated), sum(clicks)) as counts
+    from ${sql.table(table)} where ${families}::text[] is null or family = any(${families}) group by 1`.execute(
+    db,
+  )
   return Object.fromEntries(rows.map(({ key, counts }) => [key, counts]))
 }
 

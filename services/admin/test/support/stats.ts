@@ -32,7 +32,7 @@ export const PLAIN: Omit<StoredVisit, "at" | "linkId" | "workspaceId"> = {
 
 /** Room for visits of all times. */
 export async function makeRoom(db: Db): Promise<void> {
-  for (const table of ["visits", "visit_rollups"]) {
+  for (const table of ["visits", "quarter_rollups"]) {
     await sql`
       create table ${sql.table(`${table}_any`)} partition of ${sql.table(table)}
       default`.execute(db)
@@ -45,28 +45,29 @@ export async function storeVisits(db: Db, visits: StoredVisit[]): Promise<void> 
     const rows = visits.slice(at, at + 1_000).map((visit) => ({ ...visit, at: new Date(visit.at) }))
     await db.insertInto("visits").values(rows).execute()
   }
-  await sql`delete from visit_rollups`.execute(db)
+  await sql`delete from quarter_rollups`.execute(db)
   await sql`
-    insert into visit_rollups (scope_id, family, bucket, value, visits, automated, clicks)
-    select scope_id, family, date_bin('15 minutes', at, '2000-01-01Z'), family_value, ${COUNTS}
+    insert into quarter_rollups (scope_id, family, bucket, value, visits, automated, clicks)
+    select scope_id, family, date_bin('15 minutes', at, '2000-01-01Z'), array[family_value], ${COUNTS}
     from ${SCOPED} cross join lateral (values
       ('client', concat_ws(E'\t', platform, os, device, browser)), ('place', concat_ws(E'\t', country, region)),
       ('language', language), ('referrer', referrer), ('decision', concat_ws(E'\t', outcome, rule, variant)),
       ('synthetic', outcome)
     ) as families (family, family_value)
     where synthetic = (family = 'synthetic')
-    group by 1, 2, 3, 4`.execute(db)
-  await sql`delete from visit_days where family = 'link'`.execute(db)
+    group by 1, 2, 3, family_value`.execute(db)
+  await sql`delete from day_rollups where family = 'link'`.execute(db)
   await sql`
-    insert into visit_days (scope_id, family, day, value, visits, automated, clicks)
-    select scope_id, 'link', (at at time zone w.time_zone)::date, link_id, ${COUNTS}
+    insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
+    select scope_id, 'link', (at at time zone w.time_zone)::date, array[link_id], ${COUNTS}
     from ${SCOPED} join workspaces w on w.id = workspace_id
     where scope_id <> link_id and not synthetic
-    group by 1, 3, 4`.execute(db)
+    group by 1, 3, link_id`.execute(db)
 }
 
 const COUNTS = sql`
-  count(*), count(*) filter (where automated), count(*) filter (where outcome = 'redirect' and not automated)`
+  array[count(*)], array[count(*) filter (where automated)],
+  array[count(*) filter (where outcome = 'redirect' and not automated)]`
 
 const SCOPED = sql`(
   select v.*, scope_id from visits v join links l on l.id = v.link_id
@@ -89,25 +90,25 @@ export async function fold(db: Db, { workspaceId, daysUntil, quartersSince, valu
   const named: RawBuilder<unknown> =
     valuesMax === undefined ? sql`value` : sql`case when place <= ${valuesMax} then value else ${OTHER} end`
   await sql`
-    insert into visit_days as d (scope_id, family, day, value, visits, automated, clicks)
-    select scope_id, family, day, ${named}, sum(visits), sum(automated), sum(clicks) from (
-      select *, rank() over (partition by scope_id, family, day order by visits desc, value) as place from (
-        select scope_id, family, (bucket at time zone w.time_zone)::date as day, value,
-          sum(visits) as visits, sum(automated) as automated, sum(clicks) as clicks
-        from visit_rollups, workspaces w
-        where w.id = ${workspaceId} and bucket < ${daysUntil} and bucket >= (select days_until from rollup_state)
-        group by 1, 2, 3, 4
-      ) as folded
-    ) as ranked
-    group by 1, 2, 3, 4
-    on conflict (scope_id, family, day, value) do update set visits = d.visits + excluded.visits,
-      automated = d.automated + excluded.automated, clicks = d.clicks + excluded.clicks`.execute(db)
-  await sql`delete from visit_rollups where bucket < ${quartersSince}`.execute(db)
+    insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
+    select scope_id, family, day, array_agg(value), array_agg(visits), array_agg(automated), array_agg(clicks) from (
+      select scope_id, family, day, ${named} as value, visits, automated, clicks from (
+        select *, rank() over (partition by scope_id, family, day order by visits desc, value) as place from (
+          select scope_id, family, (bucket at time zone w.time_zone)::date as day, value,
+            sum(visits) as visits, sum(automated) as automated, sum(clicks) as clicks
+          from visit_quarters, workspaces w
+          where w.id = ${workspaceId} and bucket < ${daysUntil} and bucket >= (select days_until from rollup_state)
+          group by 1, 2, 3, 4
+        ) as folded
+      ) as ranked
+    ) as named
+    group by 1, 2, 3`.execute(db)
+  await sql`delete from quarter_rollups where bucket < ${quartersSince}`.execute(db)
   await sql`update rollup_state set days_until = ${daysUntil}, quarters_since = ${quartersSince}`.execute(db)
 }
 
 /** Every day count but those that are kept by the day alone is gone, and nothing counts as folded. */
 export async function unfold(db: Db): Promise<void> {
-  await sql`delete from visit_days where family not in ('link', 'visitors', 'guide')`.execute(db)
+  await sql`delete from day_rollups where family not in ('link', 'visitors', 'guide')`.execute(db)
   await sql`update rollup_state set days_until = '2000-01-01Z', quarters_since = '2000-01-01Z'`.execute(db)
 }

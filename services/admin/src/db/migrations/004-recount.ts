@@ -15,24 +15,28 @@ export async function recount(db: Kysely<unknown>): Promise<void> {
       ) as f (family, value)
       group by 1, 2, 3, 4, 5
     )
-    insert into visit_rollups (scope_id, family, bucket, value, visits, automated, clicks)
-    select scope_id, family, bucket, value, ${SUMS}
+    insert into quarter_rollups (scope_id, family, bucket, value, visits, automated, clicks)
+    select scope_id, family, bucket, ${ARRAYS}
     from (
-      select link_id as scope_id, counted.* from counted
-      union all
-      select scope_id, counted.* from counted join scopes using (link_id) where workspace_id is not null
-    ) scoped
-    group by 1, 2, 3, 4`.execute(db)
+      select scope_id, family, bucket, value, ${SUMS}
+      from (
+        select link_id as scope_id, counted.* from counted
+        union all
+        select scope_id, counted.* from counted join scopes using (link_id) where workspace_id is not null
+      ) scoped
+      group by 1, 2, 3, 4
+    ) summed
+    group by 1, 2, 3`.execute(db)
   await sql`
     with scopes as (${SCOPES}), counted as (
       select link_id, workspace_id, (at at time zone w.time_zone)::date as day, ${COUNTS}
       from visits join workspaces w on w.id = workspace_id
       group by 1, 2, 3
     )
-    insert into visit_days (scope_id, family, day, value, visits, automated, clicks)
-    select scope_id, 'link', day, link_id, visits, automated, clicks from counted join scopes using (link_id)`.execute(
-    db,
-  )
+    insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
+    select scope_id, 'link', day, ${ARRAYS}
+    from (select *, link_id as value from counted) as of_links join scopes using (link_id)
+    group by 1, 3`.execute(db)
   await sql`
     with scopes as (${SCOPES} union all select id, id from links), counted as (
       select link_id, (shown_at at time zone w.time_zone)::date as day,
@@ -41,11 +45,15 @@ export async function recount(db: Kysely<unknown>): Promise<void> {
       where shown_at is not null
       group by 1, 2
     )
-    insert into visit_days (scope_id, family, day, value, visits, automated, clicks)
-    select scope_id, 'guide', day, value, sum(visits), 0, 0
-    from counted join scopes using (link_id), lateral (values ('shown', shown), ('returned', returned)) as v (value, visits)
-    where visits > 0
-    group by 1, 3, 4`.execute(db)
+    insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
+    select scope_id, 'guide', day, ${ARRAYS}
+    from (
+      select scope_id, day, value, sum(visits) as visits, 0 as automated, 0 as clicks
+      from counted join scopes using (link_id), lateral (values ('shown', shown), ('returned', returned)) as v (value, visits)
+      where visits > 0
+      group by 1, 2, 3
+    ) summed
+    group by 1, 3`.execute(db)
 }
 
 /** Where the visits of links that are known count besides the link. */
@@ -60,7 +68,9 @@ const COUNTS = sql`
   count(*) as visits, count(*) filter (where automated) as automated,
   count(*) filter (where outcome = 'redirect' and not automated) as clicks`
 
-const SUMS = sql`sum(visits), sum(automated), sum(clicks)`
+const SUMS = sql`sum(visits) as visits, sum(automated) as automated, sum(clicks) as clicks`
+
+const ARRAYS = sql`array_agg(value), array_agg(visits), array_agg(automated), array_agg(clicks)`
 
 async function makePartitions(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ day: string }>`
@@ -68,9 +78,7 @@ async function makePartitions(db: Kysely<unknown>): Promise<void> {
   for (const { day } of rows) {
     const next = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10)
     await sql`
-      create table ${sql.id(`visit_rollups_${day.replaceAll("-", "")}`)} partition of visit_rollups
-      for values from (${sql.lit(`${day} 00:00Z`)}) to (${sql.lit(`${next} 00:00Z`)}) with (fillfactor = 70)`.execute(
-      db,
-    )
+      create table ${sql.id(`quarter_rollups_${day.replaceAll("-", "")}`)} partition of quarter_rollups
+      for values from (${sql.lit(`${day} 00:00Z`)}) to (${sql.lit(`${next} 00:00Z`)})`.execute(db)
   }
 }

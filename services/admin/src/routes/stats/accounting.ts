@@ -27,9 +27,16 @@ const visitTerms = z
     }),
     dropped: z.number().describe("By the edge, with its spill and its memory full"),
     deadLettered: z.number(),
-    expired: z.number().describe("Came after the horizon"),
+    expired: z.number().describe("Came for the first time after the horizon"),
+    lost: z
+      .number()
+      .describe(
+        "Still amiss though even the newest batch of their run is from before the horizon; they would count as expired",
+      ),
   })
-  .describe("accepted = stored + waiting.spilled + waiting.inFlight + dropped + deadLettered + expired")
+  .describe(
+    "accepted = stored + waiting.spilled + waiting.inFlight + dropped + deadLettered + expired + lost",
+  )
 
 const batchTerms = z
   .object({
@@ -84,29 +91,28 @@ const accountingSchema = z
   })
   .meta({ id: "Accounting" })
 
-export const accountingRoutes: FastifyPluginAsyncZod<{ partitions: number }> = async (
-  app,
-  { partitions },
-) => {
+type Options = { partitions: number; horizonMs: number }
+
+export const accountingRoutes: FastifyPluginAsyncZod<Options> = async (app, { partitions, horizonMs }) => {
   app.get("/stats/accounting", {
     config: { scope: "operator" },
     schema: {
       summary: "Account for every visit",
       description:
-        "For operators. Two equations, of visits and of batches, for each run of an edge, the newest first, and over all of them. `balanced` is false where more came than was accepted, or all batches of a run came and visits are amiss all the same.",
+        "For operators. Two equations, of visits and of batches, for each run of an edge, the newest first, and over all of them. `balanced` is false where more came than was accepted, where all batches of a run came and visits are amiss all the same, and where visits are lost: amiss `SPILL_MAX_AGE_HOURS` (and two) after the newest batch of a run that stopped or vanished.",
       querystring: accountQuery,
       response: { 200: accountingSchema, ...failures },
     },
     handler: async (req) => {
-      const now = new Date()
+      const clock = { nowMs: Date.now(), horizonMs }
       const { state, balanced, ...page } = req.query
       const [streams, totals, accounts] = await Promise.all([
         readBacklog(app.redis, partitions),
-        sumAccounts(app.db, now),
-        listAccounts(app.db, now, { state, isBalanced: balanced }, page),
+        sumAccounts(app.db, clock),
+        listAccounts(app.db, clock, { state, isBalanced: balanced }, page),
       ])
       return {
-        at: now.toISOString(),
+        at: new Date(clock.nowMs).toISOString(),
         balanced: totals.unbalanced === 0,
         totals: toTotals(totals),
         streams: streams?.map(toStream) ?? null,
@@ -138,10 +144,10 @@ function toAccount(account: InstanceAccount): z.output<typeof instanceSchema> {
 }
 
 function termsOf(terms: AccountTotals | InstanceAccount) {
-  const { accepted, stored, spilled, inFlight, dropped, deadLettered, expired } = terms
+  const { accepted, stored, spilled, inFlight, dropped, deadLettered, expired, lost } = terms
   const { delivered, unique, duplicates, deadLetteredBatches, missing } = terms
   return {
-    visits: { accepted, stored, waiting: { spilled, inFlight }, dropped, deadLettered, expired },
+    visits: { accepted, stored, waiting: { spilled, inFlight }, dropped, deadLettered, expired, lost },
     batches: { delivered, unique, duplicates, deadLettered: deadLetteredBatches, missing },
   }
 }
