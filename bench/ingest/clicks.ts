@@ -5,7 +5,7 @@ import { type Random, randomFrom } from "../../packages/core/test/support/random
 
 /*
  * Clicks as a busy workspace gets them: links by Zipf's law, 100,000 people with an address and one of 5,000 browsers each, who come
- * again and again; some by rules and guide pages, some by crawlers.
+ * again and again; some by rules and guide pages.
  */
 const USER_AGENTS = 5_000
 const PEOPLE = 100_000
@@ -67,10 +67,9 @@ type Person = { visitor: Visitor; ip: string; language: string }
 
 export type Traffic = { batch(nowMs: number): { sealed: string; instance: number } }
 
-/** `areMachines`: the same visits, of crawlers: nobody is counted as a visitor. */
-export function createTraffic(seed: number, linkIds: string[], areMachines: boolean): Traffic {
+export function createTraffic(seed: number, linkIds: string[], peopleCount = PEOPLE): Traffic {
   const random = randomFrom(seed)
-  const people = makePeople(random, areMachines)
+  const people = makePeople(random, peopleCount)
   const linkOf = zipf(random, linkIds)
   const tokens: { token: string; linkId: string; person: Person }[] = []
   const edges = Array.from({ length: INSTANCES }, () => ({
@@ -81,7 +80,7 @@ export function createTraffic(seed: number, linkIds: string[], areMachines: bool
   const visit = (atMs: number): RecordedVisit => {
     const back =
       tokens.length > 1_000 && random.next() < 0.05 ? tokens.splice(random.below(1_000), 1)[0] : undefined
-    const person = back?.person ?? people[random.below(PEOPLE)]
+    const person = back?.person ?? people[random.below(people.length)]
     if (person === undefined) throw new Error("there are people")
     const linkId = back?.linkId ?? linkOf()
     const outcome: Outcome = back === undefined && random.next() < 0.1 ? "guide" : "redirect"
@@ -92,7 +91,7 @@ export function createTraffic(seed: number, linkIds: string[], areMachines: bool
         linkId,
         atMs,
         outcome,
-        automated: areMachines,
+        automated: false,
         synthetic: false,
         visitor: person.visitor,
         ip: person.ip,
@@ -125,13 +124,13 @@ export function createTraffic(seed: number, linkIds: string[], areMachines: bool
   }
 }
 
-function makePeople(random: Random, automated: boolean): Person[] {
+function makePeople(random: Random, count: number): Person[] {
   const visitors = Array.from({ length: USER_AGENTS }, (_, i): Visitor => {
     const [platform, os, device, browser] =
       CLIENTS[Math.floor(random.next() ** 2 * CLIENTS.length)] ?? CLIENTS[0]
-    return { platform, os, device, browser, automated, id: `v${i.toString(36).padStart(10, "0")}` }
+    return { platform, os, device, browser, automated: false, id: `v${i.toString(36).padStart(10, "0")}` }
   })
-  return Array.from({ length: PEOPLE }, () => ({
+  return Array.from({ length: count }, () => ({
     visitor: visitors[random.below(USER_AGENTS)] as Visitor,
     ip: `${random.pick(NETWORKS)}.${random.below(256)}.${random.below(256)}.${random.below(254) + 1}`,
     language: random.pick(LANGUAGES),

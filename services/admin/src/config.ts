@@ -56,7 +56,7 @@ const schema = z
     INGEST_OPS_PORT: port(9083),
     /** Must be the same on every edge and ingest. */
     CLICK_PARTITIONS: count(4),
-    INGEST_BATCHES_MAX: count(200),
+    INGEST_BATCHES_MAX: count(400),
     /** Batches sealed longer ago are counted as expired, but for copies of those that came in time. */
     SPILL_MAX_AGE_HOURS: count(72),
     /** How long single visits and dead letters are kept, and at least as long as they may arrive late; the counts of them stay. */

@@ -15,6 +15,7 @@ export async function addDays(client: pg.ClientBase, tally: Tally): Promise<void
 }
 
 async function copyGroups(client: pg.ClientBase, table: string, period: string, tally: Tally): Promise<void> {
+  if (tally.size === 0) return
   const columns = `scope_id, family, ${period}, value, visits, automated, clicks`
   await pipeline(linesOf(tally), client.query(copyFrom(`copy ${table} (${columns}) from stdin`)))
 }

@@ -1,6 +1,6 @@
 import type { DetailedPlaceOf } from "@qiao/core/detailed-place.ts"
 import type pg from "pg"
-import { createVisitCounter, type VisitCounter } from "../counting.ts"
+import { type Counted, createVisitCounter, type VisitCounter } from "../counting.ts"
 import { createTokenList, type TokenList } from "../guide-tokens.ts"
 import { countInstances } from "../instance-counting.ts"
 import type { SealedBatch } from "../sealed-batch.ts"
@@ -66,12 +66,14 @@ export async function storeBatches(
     const rowsOf = createRowsOf({ links: current, placeOf, saltOf, nowMs })
     const listeners = [...Object.values(gathered), ...options.listeners]
     if (visitsIn(fresh) > 0) await copyVisits(client, rowsInTurn(fresh, rowsOf, listeners))
+    const counted = gathered.counter.counted()
+    await addQuarters(client, counted.quarters)
     const refused = await refusedAmong(client, duplicates)
     await options.counting(async () => {
       await lockCounting(client)
       await addInstances(client, countInstances(batches, fresh, expired, nowMs))
       await addOrphans(client, fresh, nowMs)
-      await addCounts(client, gathered)
+      await addCounts(client, gathered, counted)
       await client.query("commit")
     })
     return {
@@ -108,14 +110,16 @@ function* rowsInTurn(
   }
 }
 
-async function addCounts(client: pg.ClientBase, { counter, visitors, tokens }: Gathered): Promise<void> {
-  const { links, quarters, days } = counter.counted()
+async function addCounts(
+  client: pg.ClientBase,
+  { visitors, tokens }: Gathered,
+  { links, days }: Counted,
+): Promise<void> {
   if (links.length === 0) return
   await countVisitors(client, visitors, days)
   await addGuideTokens(client, tokens.tokens(), days)
   await addTotals(client, links)
   await addDays(client, days)
-  await addQuarters(client, quarters)
 }
 
 const visitsIn = (batches: SealedBatch[]): number => batches.reduce((sum, { size }) => sum + size, 0)
