@@ -5,12 +5,12 @@ import { collectDefaultMetrics, Registry } from "prom-client"
 import { parseConfig } from "./config.ts"
 import { DAY_MS } from "./days.ts"
 import { connectDb } from "./db/connect.ts"
-import { ingestMetrics } from "./ingest-metrics.ts"
-import { createIngestTurns, type IngestDeps, noIngestMetrics, runPartition } from "./ingesting.ts"
+import { ingestMetrics } from "./ingest/ingest-metrics.ts"
+import { createIngestTurns, type IngestDeps, noIngestMetrics, runPartition } from "./ingest/ingesting.ts"
+import { noReportMetrics, runReporting } from "./ingest/reporting.ts"
 import { createLog } from "./log.ts"
 import { connectRedis } from "./redis.ts"
-import { noReportMetrics, runReporting } from "./reporting.ts"
-import { noUpkeepMetrics, runUpkeep } from "./upkeep.ts"
+import { noUpkeepMetrics, runUpkeep } from "./upkeep/upkeep.ts"
 
 await runProcess(async () => {
   const config = parseConfig(process.env)

@@ -3,11 +3,11 @@ import { runProcess } from "@qiao/core/process.ts"
 import { collectDefaultMetrics, Registry } from "prom-client"
 import { parseConfig } from "./config.ts"
 import { connectDb } from "./db/connect.ts"
-import { listenForDue } from "./listening.ts"
 import { createLog } from "./log.ts"
-import { publisherMetrics } from "./publisher-metrics.ts"
-import { beat, mend, type PublisherDeps, runPublishing } from "./publishing.ts"
-import { connectRecords } from "./redis-records.ts"
+import { listenForDue } from "./publishing/listening.ts"
+import { publisherMetrics } from "./publishing/publisher-metrics.ts"
+import { beat, mend, type PublisherDeps, runPublishing } from "./publishing/publishing.ts"
+import { connectRecords } from "./publishing/redis-records.ts"
 
 const HEARTBEAT_MS = 1_000
 const MEND_MS = 500

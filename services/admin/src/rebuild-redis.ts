@@ -2,10 +2,10 @@ import { once } from "node:events"
 import { parseArgs } from "node:util"
 import { parseConfig } from "./config.ts"
 import { connectDb } from "./db/connect.ts"
-import { findDrift, repairDrift } from "./drift.ts"
 import { createLog } from "./log.ts"
-import { connectRecords } from "./redis-records.ts"
-import { refill } from "./refill.ts"
+import { findDrift, repairDrift } from "./publishing/drift.ts"
+import { connectRecords } from "./publishing/redis-records.ts"
+import { refill } from "./publishing/refill.ts"
 
 const USAGE = `usage: rebuild-redis [--check | --repair]
 

@@ -4,7 +4,7 @@ import type { FastifyRequest } from "fastify"
 import type { Trx } from "./db/connect.ts"
 import { invalid } from "./problem.ts"
 import { holdRules } from "./repositories/rule-sets.ts"
-import { addressProblems, sharedAddressProblems } from "./safe-urls.ts"
+import { addressProblems, sharedAddressProblems } from "./safety/safe-urls.ts"
 
 /** The settings of a link that is to be stored, or a 422 problem that names all that is wrong in them. `before` is what is stored now. */
 export async function checkedSettings(

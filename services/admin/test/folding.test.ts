@@ -4,9 +4,9 @@ import { type Random, seededRandom } from "../../../packages/core/test/support/r
 import { createDatabase } from "../../test/support/database.ts"
 import { waitFor } from "../../test/support/wait.ts"
 import { localDay } from "../src/local-day.ts"
-import { closedUntil, ensurePartitions } from "../src/repositories/partitions.ts"
+import { closedUntil, ensurePartitions } from "../src/repositories/upkeep/partitions.ts"
 import { FAMILIES, OTHER, SEPARATOR } from "../src/rollups.ts"
-import { keepUp } from "../src/upkeep.ts"
+import { keepUp } from "../src/upkeep/upkeep.ts"
 import { ask, connect, DAY_MS, HOUR_MS, RETENTION } from "./support/upkeep.ts"
 
 const QUARTER_MS = 900_000

@@ -3,7 +3,7 @@ import type { Link } from "@qiao/core/link.ts"
 import { rules } from "@qiao/core/rule.ts"
 import t, { type Test } from "tap"
 import { newId } from "../src/ids.ts"
-import { type Placed, urlsOf } from "../src/safe-urls.ts"
+import { type Placed, urlsOf } from "../src/safety/safe-urls.ts"
 import {
   caller,
   expectProblem,

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify"
 import fp from "fastify-plugin"
 import { Gauge, type Registry } from "prom-client"
-import { createLiveFeed } from "../live-feed.ts"
-import { createLiveStream, type LiveStream } from "../live-stream.ts"
+import { createLiveFeed } from "../live/live-feed.ts"
+import { createLiveStream, type LiveStream } from "../live/live-stream.ts"
 import { Problem } from "../problem.ts"
 import { connectRedis } from "../redis.ts"
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import type { FastifyInstance } from "fastify"
 import fp from "fastify-plugin"
-import { KNOWN_APP_SCHEMES } from "../app-schemes.ts"
+import { KNOWN_APP_SCHEMES } from "../links/app-schemes.ts"
 import { createSafety, type Safety, type SafetyOptions } from "../safety/safety.ts"
 
 declare module "fastify" {

@@ -4,18 +4,18 @@ import { encodeLink } from "@qiao/core/record.ts"
 import { encodeRuleSet } from "@qiao/core/rule-set-record.ts"
 import type { RecordVersion } from "@qiao/core/versioned.ts"
 import { sql } from "kysely"
-import type { CountedClicks } from "../cap-counters.ts"
 import type { Db } from "../db/connect.ts"
 import type { Ban } from "../db/schema.ts"
+import type { CountedClicks } from "../publishing/cap-counters.ts"
 import {
   banSetOf,
   domainRecordOf,
   encodableLinkOf,
   type PublishedDomain,
   type PublishedLink,
-} from "../records.ts"
-import { FOR_EVER } from "./erasures.ts"
+} from "../publishing/records.ts"
 import type { Publication } from "./publications.ts"
+import { FOR_EVER } from "./upkeep/erasures.ts"
 
 /**
  * A claimed or streamed row with the value Redis must hold. `counted` is of a link with `maxClicks`; `uncounted` are links that have, or

@@ -3,8 +3,8 @@ import type { Db, Trx } from "../db/connect.ts"
 import type { Tag } from "../db/schema.ts"
 import { newId } from "../ids.ts"
 import { notFound } from "../problem.ts"
-import { requestErasure } from "./erasures.ts"
 import { type Page, type PageRequest, paged } from "./page.ts"
+import { requestErasure } from "./upkeep/erasures.ts"
 
 const TAGS_LOCK = 7_104
 

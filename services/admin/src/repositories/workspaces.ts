@@ -4,9 +4,9 @@ import type { Db, Trx } from "../db/connect.ts"
 import type { Erasure, Workspace } from "../db/schema.ts"
 import { newId } from "../ids.ts"
 import { notFound, Problem } from "../problem.ts"
-import { requestErasure } from "./erasures.ts"
 import { type Page, type PageRequest, paged } from "./page.ts"
 import { type Publication, touchKey } from "./publications.ts"
+import { requestErasure } from "./upkeep/erasures.ts"
 
 export type WorkspacePatch = Partial<Pick<Workspace, "name" | "timeZone" | "brand" | "wechatSignatureUrl">>
 

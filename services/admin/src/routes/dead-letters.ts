@@ -10,7 +10,7 @@ import {
   findDeadLetter,
   listDeadLetters,
   requeueDeadLetter,
-} from "../dead-letter-streams.ts"
+} from "../ingest/dead-letter-streams.ts"
 import { invalidField, notFound, Problem } from "../problem.ts"
 import { failures, idParams, noContent, pageOfSchema, pageQuery } from "./schemas.ts"
 

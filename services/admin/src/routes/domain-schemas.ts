@@ -3,7 +3,7 @@ import { fieldProblem } from "@qiao/core/link.ts"
 import { PLATFORMS } from "@qiao/core/platform.ts"
 import { z } from "zod"
 import type { Domain } from "../db/schema.ts"
-import { domainWarnings } from "../warnings.ts"
+import { domainWarnings } from "../links/warnings.ts"
 import { appleAppSiteAssociation, assetLinks } from "./app-associations.ts"
 import { files, filesSchema, robotsTxt, toFiles } from "./domain-files.ts"
 

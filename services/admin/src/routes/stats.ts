@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
-import type { VisitLimits } from "../stats-counts.ts"
+import type { VisitLimits } from "../stats/counts.ts"
 import { guideRateRoutes } from "./stats/guide-rate.ts"
 import { orphansRoutes } from "./stats/orphans.ts"
 import { topRoutes } from "./stats/top.ts"

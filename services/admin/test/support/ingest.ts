@@ -11,8 +11,8 @@ import {
   type IngestMetrics,
   noIngestMetrics,
   runPartition,
-} from "../../src/ingesting.ts"
-import { noReportMetrics, runReporting } from "../../src/reporting.ts"
+} from "../../src/ingest/ingesting.ts"
+import { noReportMetrics, runReporting } from "../../src/ingest/reporting.ts"
 import { quiet } from "./publisher.ts"
 
 const NOWHERE = { country: "", region: "", city: "", isp: "" }

@@ -1,7 +1,7 @@
 import type pg from "pg"
 import type { Test } from "tap"
 import { connectClient } from "../../src/db/connect.ts"
-import { noUpkeepMetrics, type Retention, runUpkeep, type UpkeepMetrics } from "../../src/upkeep.ts"
+import { noUpkeepMetrics, type Retention, runUpkeep, type UpkeepMetrics } from "../../src/upkeep/upkeep.ts"
 import { quiet } from "./publisher.ts"
 
 export const HOUR_MS = 3_600_000

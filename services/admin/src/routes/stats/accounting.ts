@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { readBacklog, type StreamBacklog } from "../../click-streams.ts"
+import { readBacklog, type StreamBacklog } from "../../ingest/click-streams.ts"
 import {
   type AccountTotals,
   INSTANCE_STATES,
   type InstanceAccount,
   listAccounts,
   sumAccounts,
-} from "../../repositories/edge-instances.ts"
+} from "../../repositories/clicks/edge-instances.ts"
 import { failures, flag, pageQuery } from "../schemas.ts"
 
 const accountQuery = pageQuery.extend({

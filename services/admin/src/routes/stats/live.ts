@@ -1,7 +1,7 @@
 import { text } from "@qiao/core/fields.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { linkScope } from "../../repositories/stats-scopes.ts"
+import { linkScope } from "../../repositories/stats/scopes.ts"
 import { linkRef } from "../link-ref.ts"
 import { failures } from "../schemas.ts"
 

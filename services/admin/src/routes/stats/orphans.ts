@@ -1,7 +1,7 @@
 import { host } from "@qiao/core/fields.ts"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { readOrphans } from "../../repositories/stats-orphans.ts"
+import { readOrphans } from "../../repositories/stats/orphans.ts"
 import { failures } from "../schemas.ts"
 import { dayFields, dayRangeAnswer, readDaysAsked } from "./days.ts"
 

@@ -1,11 +1,11 @@
 import { text, time, timeZone } from "@qiao/core/fields.ts"
 import type { FastifyInstance } from "fastify"
 import { invalid } from "../../problem.ts"
-import { DEFAULT_DAYS, type Interval, type Range } from "../../repositories/stats-calendar.ts"
-import { domainScope, linkScope, type Scope, tagScope } from "../../repositories/stats-scopes.ts"
+import { DEFAULT_DAYS, type Interval, type Range } from "../../repositories/stats/calendar.ts"
+import { domainScope, linkScope, type Scope, tagScope } from "../../repositories/stats/scopes.ts"
 import { findWorkspace } from "../../repositories/workspaces.ts"
 import { BUCKET_MS } from "../../rollups.ts"
-import { inQuery } from "../../stats-question.ts"
+import { inQuery } from "../../stats/question.ts"
 import { linkRef } from "../link-ref.ts"
 
 const HOUR_MS = 3_600_000

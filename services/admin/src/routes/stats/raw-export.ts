@@ -4,9 +4,19 @@ import { Gauge, type Registry } from "prom-client"
 import { z } from "zod"
 import type { Db } from "../../db/connect.ts"
 import { Problem } from "../../problem.ts"
-import { type RawVisitsQuery, readRawVisits, type VisitPosition } from "../../repositories/raw-visits.ts"
-import { createRowStream } from "../../row-stream.ts"
-import { formatVisits, MEDIA_TYPES, toVisit, VISIT_FORMATS, type VisitFormat } from "../../visit-formats.ts"
+import {
+  type RawVisitsQuery,
+  readRawVisits,
+  type VisitPosition,
+} from "../../repositories/clicks/raw-visits.ts"
+import { createRowStream } from "../../stats/row-stream.ts"
+import {
+  formatVisits,
+  MEDIA_TYPES,
+  toVisit,
+  VISIT_FORMATS,
+  type VisitFormat,
+} from "../../stats/visit-formats.ts"
 import { failures, flag } from "../schemas.ts"
 import { visitFields, visitsQuery } from "./raw.ts"
 

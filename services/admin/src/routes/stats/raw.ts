@@ -2,9 +2,14 @@ import { time } from "@qiao/core/fields.ts"
 import type { FastifyInstance, FastifyRequest } from "fastify"
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { cursorOf, positionAt, type RawVisitsQuery, readRawVisits } from "../../repositories/raw-visits.ts"
-import { filterFields, filtersOf } from "../../stats-filters.ts"
-import { toVisit, visitSchema } from "../../visit-formats.ts"
+import {
+  cursorOf,
+  positionAt,
+  type RawVisitsQuery,
+  readRawVisits,
+} from "../../repositories/clicks/raw-visits.ts"
+import { filterFields, filtersOf } from "../../stats/filters.ts"
+import { toVisit, visitSchema } from "../../stats/visit-formats.ts"
 import { failures, flag, pageOfSchema, pageQuery } from "../schemas.ts"
 import { readAsked, scopeFields } from "./query.ts"
 

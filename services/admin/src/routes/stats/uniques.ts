@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { readDays } from "../../repositories/stats-days.ts"
+import { readDays } from "../../repositories/stats/days.ts"
 import { failures } from "../schemas.ts"
 import { dayFields, dayRangeAnswer, readDaysAsked } from "./days.ts"
 import { scopeFields } from "./query.ts"

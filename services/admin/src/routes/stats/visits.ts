@@ -9,14 +9,14 @@ import {
   readIntervals,
   readPreviousRange,
   readRange,
-} from "../../repositories/stats-calendar.ts"
-import type { Names } from "../../repositories/stats-groups.ts"
-import { atOneMoment } from "../../repositories/stats-rollups.ts"
+} from "../../repositories/stats/calendar.ts"
+import type { Names } from "../../repositories/stats/groups.ts"
+import { atOneMoment } from "../../repositories/stats/rollups.ts"
 import { OTHER } from "../../rollups.ts"
-import { notAnswerable, readCounts, sumOf, type VisitLimits } from "../../stats-counts.ts"
-import { filterFields, filtersOf, STATS_DIMENSIONS } from "../../stats-filters.ts"
-import { inQuery, type Question } from "../../stats-question.ts"
-import { seriesOf, valuesOf } from "../../stats-series.ts"
+import { notAnswerable, readCounts, sumOf, type VisitLimits } from "../../stats/counts.ts"
+import { filterFields, filtersOf, STATS_DIMENSIONS } from "../../stats/filters.ts"
+import { inQuery, type Question } from "../../stats/question.ts"
+import { seriesOf, valuesOf } from "../../stats/series.ts"
 import { failures } from "../schemas.ts"
 import { rangeFields, readAsked, scopeFields } from "./query.ts"
 import { countFields, counts, isoRange, rangeAnswer, source } from "./schemas.ts"

@@ -1,0 +1,56 @@
+import type { IntervalStart } from "../repositories/stats/calendar.ts"
+import type { Counts, CountsRow, Names } from "../repositories/stats/groups.ts"
+import { OTHER } from "../rollups.ts"
+
+export type SeriesRow = Counts & { start: string; value?: string }
+
+const NONE: Counts = { visits: 0, automated: 0, clicks: 0 }
+
+/** A row for each interval, or for each interval and value: zeros where nothing was counted. */
+export function seriesOf(
+  rows: CountsRow[],
+  intervals: IntervalStart[],
+  values: string[] | null,
+): SeriesRow[] {
+  const counted = new Map(rows.map((row) => [`${row.interval} ${row.value}`, row]))
+  return intervals.flatMap(({ start }, index) =>
+    (values ?? [""]).map((value) => {
+      const { visits, automated, clicks } = counted.get(`${index + 1} ${value}`) ?? NONE
+      const told = values === null ? {} : { value }
+      return { start: start.toISOString(), ...told, visits, automated, clicks }
+    }),
+  )
+}
+
+/**
+ * The values that are told apart, also those wanted that were not counted; what is not told apart comes last. Null where nothing is.
+ */
+export function valuesOf(rows: CountsRow[], names: Names): string[] | null {
+  if (names === "all") return null
+  if ("most" in names) return rankedBy(names.by, rows).map(({ value }) => value)
+  return rows.some(({ value }) => value === OTHER) ? [...names.are, OTHER] : names.are
+}
+
+/** The values in the order of their counts; what is not told apart comes last. */
+export function rankedBy(by: "visits" | "clicks", rows: CountsRow[]): (Counts & { value: string })[] {
+  const totals = new Map<string, Counts & { value: string }>()
+  for (const { value, visits, automated, clicks } of rows) {
+    const known = totals.get(value) ?? { value, ...NONE }
+    totals.set(value, {
+      value,
+      visits: known.visits + visits,
+      automated: known.automated + automated,
+      clicks: known.clicks + clicks,
+    })
+  }
+  const isOther = ({ value }: { value: string }) => Number(value === OTHER)
+  return [...totals.values()].sort((a, b) => isOther(a) - isOther(b) || byMost(by)(a, b))
+}
+
+type Ranked = Counts & { value: string }
+
+/** Orders by the counts that are asked for, then by visits, then by name. */
+export const byMost =
+  (by: "visits" | "clicks") =>
+  (a: Ranked, b: Ranked): number =>
+    b[by] - a[by] || b.visits - a.visits || (a.value < b.value ? -1 : 1)
