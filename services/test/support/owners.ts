@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises"
+import { LOCKS } from "../../admin/src/db/locks.ts"
 import type { Scope } from "./scope.ts"
 import type { Testbed } from "./testbed.ts"
 
@@ -9,7 +10,6 @@ import type { Testbed } from "./testbed.ts"
 
 type Watched = { seen: number; trespassers: number[] }
 
-const PARTITION_LOCK_CLASS = 7_102
 const EVERY_MS = 5
 
 export async function watchOwners(
@@ -22,7 +22,7 @@ export async function watchOwners(
 
   async function watch() {
     while (!isStopped) {
-      const { rows } = await session.query<{ pid: number; owns: boolean }>(WRITERS, [PARTITION_LOCK_CLASS])
+      const { rows } = await session.query<{ pid: number; owns: boolean }>(WRITERS, [LOCKS.clickPartition])
       found.seen += rows.length
       found.trespassers.push(...rows.flatMap(({ pid, owns }) => (owns ? [] : [pid])))
       await pause(EVERY_MS)

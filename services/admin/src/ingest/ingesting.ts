@@ -5,6 +5,8 @@ import { type ChainableCommander, Redis } from "ioredis"
 import pg from "pg"
 import type { Logger } from "pino"
 import { connectClient } from "../db/connect.ts"
+import { LOCKS } from "../db/locks.ts"
+import { keepTrying } from "../keep-trying.ts"
 import { createLivePublisher, type LivePublisher } from "../live/live-publishing.ts"
 import { FAIL_FAST } from "../redis.ts"
 import { countDeadLettered } from "../repositories/clicks/dead-letters.ts"
@@ -71,24 +73,18 @@ const BLOCK_MS = 500
 /** How often an owner looks for what a former owner, who did not know yet that it was none, was given after the handover. */
 const PENDING_CHECK_MS = 2_000
 const UPKEEP_EVERY_MS = 3_600_000
-const PARTITION_LOCK_CLASS = 7_102
 
 type Entry = { id: string; sealed: string }
 type Decoded = { entry: Entry; batch: SealedBatch }
 type Owned = { client: pg.Client; redis: Redis; live: LivePublisher; partition: number }
 
 /** Ingests one partition, whenever it is free, until the signal aborts. */
-export async function runPartition(deps: IngestDeps, partition: number, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await ownPartition(deps, partition, signal)
-    } catch (err) {
-      if (signal.aborted) return
-      deps.metrics.failures++
-      deps.log.warn({ err, partition }, "ingesting failed; trying again")
-    }
-    await delay(RETRY_MS, undefined, { signal }).catch(() => {})
+export function runPartition(deps: IngestDeps, partition: number, signal: AbortSignal): Promise<void> {
+  const onFailure = (err: unknown) => {
+    deps.metrics.failures++
+    deps.log.warn({ err, partition }, "ingesting failed; trying again")
   }
+  return keepTrying(() => ownPartition(deps, partition, signal), { signal, pauseMs: RETRY_MS, onFailure })
 }
 
 async function ownPartition(deps: IngestDeps, partition: number, signal: AbortSignal): Promise<void> {
@@ -114,7 +110,7 @@ async function ownPartition(deps: IngestDeps, partition: number, signal: AbortSi
 
 async function lockPartition(client: pg.Client, partition: number): Promise<boolean> {
   const sql = "select pg_try_advisory_lock($1, $2) as locked"
-  const { rows } = await client.query<{ locked: boolean }>(sql, [PARTITION_LOCK_CLASS, partition])
+  const { rows } = await client.query<{ locked: boolean }>(sql, [LOCKS.clickPartition, partition])
   return rows[0]?.locked === true
 }
 

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises"
 import { REPORTS_KEY } from "@qiao/core/keys.ts"
 import { Redis } from "ioredis"
 import type { Logger } from "pino"
 import { z } from "zod"
 import type { Db } from "../db/connect.ts"
+import { keepTrying } from "../keep-trying.ts"
 import { FAIL_FAST } from "../redis.ts"
 import { type NewReport, storeReports } from "../repositories/reports.ts"
 
@@ -31,17 +31,12 @@ const BLOCK_MS = 500
 const RETRY_MS = 500
 
 /** Brings reports until the signal aborts. */
-export async function runReporting(deps: ReportDeps, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await drain(deps, signal)
-    } catch (err) {
-      if (signal.aborted) return
-      deps.metrics.reportFailures++
-      deps.log.warn({ err }, "storing reports failed; trying again")
-    }
-    await delay(RETRY_MS, undefined, { signal }).catch(() => {})
+export function runReporting(deps: ReportDeps, signal: AbortSignal): Promise<void> {
+  const onFailure = (err: unknown) => {
+    deps.metrics.reportFailures++
+    deps.log.warn({ err }, "storing reports failed; trying again")
   }
+  return keepTrying(() => drain(deps, signal), { signal, pauseMs: RETRY_MS, onFailure })
 }
 
 async function drain(deps: ReportDeps, signal: AbortSignal): Promise<void> {

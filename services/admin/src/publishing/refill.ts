@@ -3,14 +3,12 @@ import type { Redis } from "ioredis"
 import { sql } from "kysely"
 import type { Logger } from "pino"
 import type { Db } from "../db/connect.ts"
+import { LOCKS } from "../db/locks.ts"
 import { scanKeys } from "../redis.ts"
 import { markPublished, outrunEpoch, raiseEpoch, readEpoch } from "../repositories/publications.ts"
 import { streamRecords } from "../repositories/publishable.ts"
 import { endOlderCaps, startCaps } from "./cap-counters.ts"
 import { putRecords } from "./redis-records.ts"
-
-/** One refill at a time over all publishers. */
-const REFILL_LOCK = 7_101
 
 export type RefillDeps = { db: Db; redis: Redis; log: Logger }
 
@@ -34,7 +32,7 @@ export async function refill(
   isNeeded: () => Promise<boolean> = async () => true,
 ): Promise<boolean> {
   return db.connection().execute(async (connection) => {
-    const lock = await sql<{ ok: boolean }>`select pg_try_advisory_lock(${REFILL_LOCK}) as ok`.execute(
+    const lock = await sql<{ ok: boolean }>`select pg_try_advisory_lock(${LOCKS.refill}) as ok`.execute(
       connection,
     )
     if (lock.rows[0]?.ok !== true) return false
@@ -48,7 +46,7 @@ export async function refill(
       return true
     } finally {
       redis.off("close", onClose)
-      await sql`select pg_advisory_unlock(${REFILL_LOCK})`.execute(connection)
+      await sql`select pg_advisory_unlock(${LOCKS.refill})`.execute(connection)
     }
   })
 }

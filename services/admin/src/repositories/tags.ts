@@ -1,12 +1,11 @@
 import { sql } from "kysely"
 import type { Db, Trx } from "../db/connect.ts"
+import { LOCKS } from "../db/locks.ts"
 import type { Tag } from "../db/schema.ts"
 import { newId } from "../ids.ts"
 import { notFound } from "../problem.ts"
 import { type Page, type PageRequest, paged } from "./page.ts"
 import { requestErasure } from "./upkeep/erasures.ts"
-
-const TAGS_LOCK = 7_104
 
 export function listTags(db: Db, workspaceId: string, page: PageRequest): Promise<Page<Tag>> {
   return paged(db.selectFrom("tags").selectAll().where("workspaceId", "=", workspaceId), page)
@@ -76,11 +75,11 @@ export async function setTags(trx: Trx, workspaceId: string, linkId: string, nam
  * a tag's row and then its links', a link's change the other way round.
  */
 async function keepTags(trx: Trx, workspaceId: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock_shared(${TAGS_LOCK}, hashtext(${workspaceId}))`.execute(trx)
+  await sql`select pg_advisory_xact_lock_shared(${LOCKS.tags}, hashtext(${workspaceId}))`.execute(trx)
 }
 
 async function holdTags(trx: Trx, workspaceId: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${TAGS_LOCK}, hashtext(${workspaceId}))`.execute(trx)
+  await sql`select pg_advisory_xact_lock(${LOCKS.tags}, hashtext(${workspaceId}))`.execute(trx)
 }
 
 const byId = (db: Db, workspaceId: string, id: string) =>

@@ -3,6 +3,8 @@ import type pg from "pg"
 import type { Logger } from "pino"
 import { DAY_MS, dayOf } from "../days.ts"
 import { connectClient } from "../db/connect.ts"
+import { LOCKS } from "../db/locks.ts"
+import { keepTrying } from "../keep-trying.ts"
 import { dropBatches } from "../repositories/clicks/known-batches.ts"
 import { compactRollups } from "../repositories/upkeep/compaction.ts"
 import { dropQuarters, foldQuarters } from "../repositories/upkeep/folding.ts"
@@ -43,7 +45,6 @@ export type UpkeepDeps = Retention & {
   metrics: UpkeepMetrics
 }
 
-const UPKEEP_LOCK = 7_105
 /** Early enough that those who store never have to make a partition themselves. */
 const DAYS_AHEAD = 3
 const EVERY_MS = 3_600_000
@@ -54,17 +55,12 @@ const POLL_MS = 2_000
 const STATEMENT_MAX_MS = 900_000
 
 /** Does the upkeep, whenever nobody else does, until the signal aborts. */
-export async function runUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await ownUpkeep(deps, signal)
-    } catch (err) {
-      if (signal.aborted) return
-      deps.metrics.upkeepFailures++
-      deps.log.error({ err }, "upkeep failed; trying again")
-    }
-    await delay(RETRY_MS, undefined, { signal }).catch(() => {})
+export function runUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
+  const onFailure = (err: unknown) => {
+    deps.metrics.upkeepFailures++
+    deps.log.error({ err }, "upkeep failed; trying again")
   }
+  return keepTrying(() => ownUpkeep(deps, signal), { signal, pauseMs: RETRY_MS, onFailure })
 }
 
 async function ownUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
@@ -99,7 +95,7 @@ async function ownUpkeep(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
 
 async function lockUpkeep(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>("select pg_try_advisory_lock($1) as locked", [
-    UPKEEP_LOCK,
+    LOCKS.upkeep,
   ])
   return rows[0]?.locked === true
 }

@@ -1,7 +1,5 @@
 import pg from "pg"
-
-/** One at a time over all ingests. */
-const COUNTING_LOCK = 7_106
+import { LOCKS } from "../../db/locks.ts"
 
 /**
  * Until the transaction ends, no other ingest counts. Nearly all of them would wait for each other's rows anyway; so they wait at one
@@ -11,7 +9,7 @@ export async function lockCounting(client: pg.ClientBase): Promise<void> {
   await client.query({
     name: "lock-counting",
     text: "select pg_advisory_xact_lock($1)",
-    values: [COUNTING_LOCK],
+    values: [LOCKS.counting],
   })
 }
 

@@ -1,9 +1,8 @@
 import type pg from "pg"
 import { DAY_MS, dayOf, daysAfter } from "../../days.ts"
+import { LOCKS } from "../../db/locks.ts"
 import { inTransaction } from "../transaction.ts"
 
-/** One at a time over all ingests. */
-const PARTITIONS_LOCK = 7_103
 /** Who waits for a table, to make or drop a partition, has everybody else wait behind. */
 const LOCK_TIMEOUT_MS = 1_000
 /** What those who store need in any case. */
@@ -92,7 +91,7 @@ export async function dropPartitions(
 async function changeTable(client: pg.ClientBase, change: () => Promise<unknown>): Promise<void> {
   await inTransaction(client, async () => {
     await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`)
-    await client.query("select pg_advisory_xact_lock($1)", [PARTITIONS_LOCK])
+    await client.query("select pg_advisory_xact_lock($1)", [LOCKS.tablePartitions])
     await change()
   })
 }
