@@ -26,6 +26,7 @@ const FAMILIES = [
     ...{ family: "place", ofLink: 120, ofOthers: 150, slope: 1.9 },
     value: `concat_ws(E'\t', (array['CN','CN','CN','US','SG'])[1 + i % 5], 'Region ' || i)`,
   },
+  { family: "total", ofLink: 1, ofOthers: 1, slope: 1, value: "''" },
   { family: "language", ofLink: 8, ofOthers: 40, slope: 2.5, value: "'language-' || i" },
   { family: "referrer", ofLink: 300, ofOthers: 2_000, slope: 1.6, value: "'host-' || i || '.example'" },
   {

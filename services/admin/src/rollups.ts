@@ -5,7 +5,7 @@ import type { Outcome } from "@qiao/core/decide.ts"
  *
  * A scope is a link, tag, domain or workspace, told by the prefix of its id. For each scope, visits are counted by families of dimensions:
  * a value has one word for each dimension of its family, in order, joined by SEPARATOR. A family answers any question about its own
- * dimensions, and each of the first five alone has every visit, so that totals are the sum over any of them.
+ * dimensions, and each but the last alone has every visit: `total` in one value.
  *
  * `quarter_rollups` counts by the quarter of an hour; `day_rollups` by the day of the workspace's time zone: what only days are asked of,
  * and, once nothing can arrive any more, everything else. A row has all values of a scope, family and period, as arrays; what is counted
@@ -22,6 +22,7 @@ export const OTHER = "(other)"
 
 /** Counted by the quarter of an hour. `synthetic` has the visits that are in no other family. */
 export const FAMILIES = {
+  total: [],
   client: ["platform", "os", "device", "browser"],
   place: ["country", "region"],
   language: ["language"],

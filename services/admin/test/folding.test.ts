@@ -276,7 +276,8 @@ t.test(
     t.equal(toMs - fromMs, 25 * HOUR_MS)
     await ensurePartitions(client, toMs, RETENTION.horizonMs)
     const rows: QuarterRow[] = []
-    for (const family of Object.keys(FAMILIES) as (keyof typeof FAMILIES)[]) {
+    const { total: _, ...families } = FAMILIES
+    for (const family of Object.keys(families) as (keyof typeof families)[]) {
       for (let i = 0; i < 10; i++) {
         const of = { scopeId, family, value: FAMILIES[family].map(() => `v${i}`).join(SEPARATOR) }
         // The least visited in the morning are the most visited in the evening, which is a day later in UTC.
@@ -302,12 +303,12 @@ t.test(
     await keepUp(client, options, Date.UTC(2026, 10, 2) + RETENTION.horizonMs + 3 * HOUR_MS)
     t.equal(
       (await rowsOf("2026-11-01")).length,
-      10 * Object.keys(FAMILIES).length + 10,
+      10 * Object.keys(families).length + 10,
       "a day that goes on keeps all",
     )
     await keepUp(client, options, Date.UTC(2026, 10, 3) + RETENTION.horizonMs + 3 * HOUR_MS)
     const folded = await rowsOf("2026-11-01")
-    for (const [family, dimensions] of Object.entries(FAMILIES)) {
+    for (const [family, dimensions] of Object.entries(families)) {
       const ofFamily = folded.filter((row) => row.family === family)
       const word = (name: string) => dimensions.map(() => name).join(SEPARATOR)
       t.same(
@@ -330,7 +331,7 @@ t.test(
     )
     t.equal(
       (await rowsOf("2026-11-02")).length,
-      10 * Object.keys(FAMILIES).length,
+      10 * Object.keys(families).length,
       "the next day is not over",
     )
   },

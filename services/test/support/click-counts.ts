@@ -54,7 +54,7 @@ function rollups(family: string, dimensions: readonly string[]): Comparison {
     what: family,
     expected: `
       select scope_id, date_bin('${BUCKET_MS} milliseconds', at, '2000-01-01Z') as bucket,
-        concat_ws(E'\\t', ${columns}) as value, ${COUNTS}
+        concat_ws(E'\\t', ${["null", ...columns]}) as value, ${COUNTS}
       from (${SCOPED}) v where synthetic = ${family === "synthetic"} group by 1, 2, 3`,
     actual: `select scope_id, bucket, value, ${SUMS} from visit_quarters where family = '${family}' group by 1, 2, 3`,
   }

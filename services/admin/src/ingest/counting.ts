@@ -16,6 +16,7 @@ export type Counted = {
 const MACHINE: Counts = { visits: 1, automated: 1, clicks: 0 }
 const PERSON: Counts = { visits: 1, automated: 0, clicks: 0 }
 const CLICK: Counts = { visits: 1, automated: 0, clicks: 1 }
+const NONE: Counts = { visits: 0, automated: 0, clicks: 0 }
 
 export type VisitCounter = { add(row: VisitRow): void; counted(): Counted }
 
@@ -39,6 +40,7 @@ export function createVisitCounter(): VisitCounter {
         add(families.synthetic, visit.outcome, counts)
         return
       }
+      add(families.total, "", counts)
       add(families.client, words.client.value, counts)
       add(families.place, words.place.value, counts)
       add(families.language, words.language.value, counts)
@@ -60,7 +62,7 @@ function addWiderScopes(quarters: Tally, counted: CountedQuarter[]): Counted {
     if (known === undefined) continue
     const { quarter, families } = known
     const { linkId, link, start, day } = quarter
-    const total = sumOf(families.language)
+    const total = families.total.get("") ?? NONE
     addToLink(links, linkId, total, sumOf(families.synthetic).visits)
     if (link === undefined) continue
     const scopeIds = widerScopes(link)
@@ -84,6 +86,7 @@ export function widerScopes({ tagIds, domainId, workspaceId }: LinkFacts): strin
 type Families = Record<Family, Values>
 
 const families = (valuesOf: (family: Family) => Values): Families => ({
+  total: valuesOf("total"),
   client: valuesOf("client"),
   place: valuesOf("place"),
   language: valuesOf("language"),
@@ -98,6 +101,7 @@ const familiesOf = (tally: Tally, scopeId: string, start: string): Families =>
   families((family) => valuesOf(tally, scopeId, family, start))
 
 function addFamilies(to: Families, from: Families): void {
+  addAll(to.total, from.total)
   addAll(to.client, from.client)
   addAll(to.place, from.place)
   addAll(to.language, from.language)

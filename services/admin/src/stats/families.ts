@@ -2,8 +2,8 @@ import type { ProblemItem } from "../problem.ts"
 import { type DayFamily, FAMILIES, type Family } from "../rollups.ts"
 import { inQuery, type Obstacles, type Question } from "./question.ts"
 
-/** Of those that have every visit, what has the fewest rows comes first. */
-const FAMILY_ORDER: Family[] = ["language", "decision", "referrer", "place", "client"]
+/** Of those that have every visit, what has the fewest values comes first. */
+const FAMILY_ORDER: Family[] = ["total", "language", "decision", "referrer", "place", "client"]
 
 /** The family of counts that answers the question. */
 export function familyFor(question: Question): Family | DayFamily | Obstacles {
@@ -41,7 +41,7 @@ function mixedScopes(question: Question): ProblemItem[] {
 }
 
 const TOGETHER = Object.entries(FAMILIES)
-  .filter(([family]) => family !== "synthetic")
+  .filter(([family]) => family !== "total" && family !== "synthetic")
   .map(([, dimensions]) => dimensions.join(", "))
   .join("; ")
 

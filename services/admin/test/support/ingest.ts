@@ -113,7 +113,7 @@ export function drained(redis: Redis, partitions = [0], timeoutMs = 15_000) {
 type Counts = { visits: number; automated: number; clicks: number }
 
 /** Each of them has every visit. */
-const WHOLE_FAMILIES = ["client", "place", "language", "referrer", "decision"]
+const WHOLE_FAMILIES = ["total", "client", "place", "language", "referrer", "decision"]
 
 /** The same counts by every way Postgres has them, for one link or for all. Synthetic visits are in none of them. */
 export async function countsOf(db: Db, linkId: string | null = null) {

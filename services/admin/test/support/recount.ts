@@ -76,6 +76,7 @@ function quarterCounts(visits: Visit[]): Counted {
     const values = visit.synthetic
       ? { synthetic: outcome }
       : {
+          total: "",
           client: [platform, os, device, browser].join("\t"),
           place: [country, region].join("\t"),
           language: visit.language,

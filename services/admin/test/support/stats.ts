@@ -51,7 +51,7 @@ export async function storeVisits(db: Db, visits: StoredVisit[]): Promise<void> 
     select scope_id, family, date_bin('15 minutes', at, '2000-01-01Z'), array[family_value], ${COUNTS}
     from ${SCOPED} cross join lateral (values
       ('client', concat_ws(E'\t', platform, os, device, browser)), ('place', concat_ws(E'\t', country, region)),
-      ('language', language), ('referrer', referrer), ('decision', concat_ws(E'\t', outcome, rule, variant)),
+      ('total', ''), ('language', language), ('referrer', referrer), ('decision', concat_ws(E'\t', outcome, rule, variant)),
       ('synthetic', outcome)
     ) as families (family, family_value)
     where synthetic = (family = 'synthetic')

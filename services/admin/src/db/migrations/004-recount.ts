@@ -7,6 +7,7 @@ export async function recount(db: Kysely<unknown>): Promise<void> {
     with scopes as (${SCOPES}), counted as (
       select link_id, workspace_id, date_bin('15 minutes', at, '2000-01-01Z') as bucket, family, value, ${COUNTS}
       from visits, lateral (values
+        ('total', ''),
         ('client', concat_ws(E'\t', platform, os, device, browser)),
         ('place', E'\t'),
         ('language', language),
