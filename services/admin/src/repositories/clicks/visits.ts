@@ -40,9 +40,9 @@ export type Stored = {
 }
 
 /**
- * Stores batches and all that is counted from them in one transaction: each batch once, however often it is delivered. Every table is
- * written in key order, and tables in the order below, so that two ingests never wait for each other in a circle; what all of them
- * change comes last, in turns. Throws what Postgres throws, with nothing stored.
+ * Stores batches and all that is counted from them in one transaction: each batch once, however often it is delivered. What is only
+ * added comes first, beside other ingests; what all of them change comes last, in turns, and in key order, so that nobody waits for
+ * another in a circle. Throws what Postgres throws, with nothing stored.
  */
 export async function storeBatches(
   client: pg.ClientBase,
