@@ -30,7 +30,10 @@ t.test("without faults everything is counted once, and each way to falsify it is
     ["invented", other.replace("changes", '{"referrer": "nobody.example"}')],
     ["misdated", "update visits set at = at - interval '1 minute' where referrer = 'v7.example'"],
     ["contradictions", "update link_totals set clicks = clicks + 1"],
-    ["contradictions", "update quarter_rollups set visits[1] = visits[1] + 1 where 'v7.example' = any(value)"],
+    [
+      "contradictions",
+      "update quarter_rollups set visits[1] = visits[1] + 1 where 'v7.example' = any(value)",
+    ],
     ["contradictions", "delete from quarter_rollups where scope_id like 'dom%' and family = 'client'"],
     ["contradictions", "update day_rollups set visits[1] = visits[1] + 1 where family = 'visitors'"],
     ["unbalanced", "update edge_instances set accepted = accepted + 1"],
