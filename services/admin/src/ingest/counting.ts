@@ -1,6 +1,7 @@
+import { addCounts, type Counts, sumOf } from "../counts.ts"
 import type { LinkFacts } from "../repositories/clicks/link-facts.ts"
 import { type Family, isClick } from "../rollups.ts"
-import { add, addAll, type Counts, type Tally, type Values, valuesOf } from "./tally.ts"
+import { add, addAll, type Tally, type Values, valuesOf } from "./tally.ts"
 import type { Quarter, VisitRow } from "./visit-rows.ts"
 
 export type LinkCounts = Counts & { linkId: string; synthetic: number }
@@ -63,7 +64,7 @@ function addWiderScopes(quarters: Tally, counted: CountedQuarter[]): Counted {
     const { quarter, families } = known
     const { linkId, link, start, day } = quarter
     const total = families.total.get("") ?? NONE
-    addToLink(links, linkId, total, sumOf(families.synthetic).visits)
+    addToLink(links, linkId, total, sumOf(families.synthetic.values()).visits)
     if (link === undefined) continue
     const scopeIds = widerScopes(link)
     const key = `${scopeIds.join()} ${start}`
@@ -116,18 +117,6 @@ function addToLink(links: Map<string, LinkCounts>, linkId: string, total: Counts
     links.set(linkId, { linkId, ...total, synthetic })
     return
   }
-  counts.visits += total.visits
-  counts.automated += total.automated
-  counts.clicks += total.clicks
+  addCounts(counts, total)
   counts.synthetic += synthetic
-}
-
-function sumOf(values: Values): Counts {
-  const sum = { visits: 0, automated: 0, clicks: 0 }
-  for (const { visits, automated, clicks } of values.values()) {
-    sum.visits += visits
-    sum.automated += automated
-    sum.clicks += clicks
-  }
-  return sum
 }

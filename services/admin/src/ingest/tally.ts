@@ -1,6 +1,5 @@
+import { addCounts, type Counts } from "../counts.ts"
 import type { DayFamily, Family } from "../rollups.ts"
-
-export type Counts = { visits: number; automated: number; clicks: number }
 
 export type Values = Map<string, Counts>
 
@@ -19,15 +18,10 @@ export function valuesOf(tally: Tally, scopeId: string, family: Group["family"],
   return values
 }
 
-export function add(values: Values, value: string, { visits, automated, clicks }: Readonly<Counts>): void {
-  const counts = values.get(value)
-  if (counts === undefined) {
-    values.set(value, { visits, automated, clicks })
-    return
-  }
-  counts.visits += visits
-  counts.automated += automated
-  counts.clicks += clicks
+export function add(values: Values, value: string, counts: Readonly<Counts>): void {
+  const known = values.get(value)
+  if (known === undefined) values.set(value, { ...counts })
+  else addCounts(known, counts)
 }
 
 export function addAll(to: Values, from: Values): void {

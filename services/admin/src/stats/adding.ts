@@ -1,4 +1,5 @@
-import type { Counts, CountsRow, Names } from "../repositories/stats/groups.ts"
+import type { Counts } from "../counts.ts"
+import type { CountsRow, Names } from "../repositories/stats/groups.ts"
 import type { RollupRow } from "../repositories/stats/rollups.ts"
 import { type DayFamily, FAMILIES, type Family, OTHER, SEPARATOR } from "../rollups.ts"
 import type { Filter } from "./filters.ts"

@@ -2,7 +2,7 @@ import { DAY_MS } from "../days.ts"
 import type { Trx } from "../db/connect.ts"
 import { Problem, type ProblemItem } from "../problem.ts"
 import type { IntervalStart, LocalRange } from "../repositories/stats/calendar.ts"
-import type { Counts, CountsRow, Names } from "../repositories/stats/groups.ts"
+import type { CountsRow, Names } from "../repositories/stats/groups.ts"
 import { readRollupState, readRollups } from "../repositories/stats/rollups.ts"
 import { scopeIdsOf } from "../repositories/stats/scopes.ts"
 import { countVisits, readVisitCounts } from "../repositories/stats/visits.ts"
@@ -81,14 +81,4 @@ async function fromVisits(
     return { obstacles: [inQuery("from", "too_many_visits", detail)] }
   }
   return readVisitCounts(trx, { ...question, groupBy, range, intervals, names })
-}
-
-export function sumOf(rows: Counts[]): Counts {
-  const totals = { visits: 0, automated: 0, clicks: 0 }
-  for (const row of rows) {
-    totals.visits += row.visits
-    totals.automated += row.automated
-    totals.clicks += row.clicks
-  }
-  return totals
 }

@@ -1,5 +1,6 @@
+import { addCounts, type Counts } from "../counts.ts"
 import type { IntervalStart } from "../repositories/stats/calendar.ts"
-import type { Counts, CountsRow, Names } from "../repositories/stats/groups.ts"
+import type { CountsRow, Names } from "../repositories/stats/groups.ts"
 import { OTHER } from "../rollups.ts"
 
 export type SeriesRow = Counts & { start: string; value?: string }
@@ -32,18 +33,15 @@ export function valuesOf(rows: CountsRow[], names: Names): string[] | null {
 }
 
 /** The values in the order of their counts; what is not told apart comes last. */
-export function rankedBy(by: "visits" | "clicks", rows: CountsRow[]): (Counts & { value: string })[] {
-  const totals = new Map<string, Counts & { value: string }>()
-  for (const { value, visits, automated, clicks } of rows) {
-    const known = totals.get(value) ?? { value, ...NONE }
-    totals.set(value, {
-      value,
-      visits: known.visits + visits,
-      automated: known.automated + automated,
-      clicks: known.clicks + clicks,
-    })
+export function rankedBy(by: "visits" | "clicks", rows: CountsRow[]): Ranked[] {
+  const totals = new Map<string, Ranked>()
+  for (const row of rows) {
+    const { value } = row
+    const total = totals.get(value) ?? { value, ...NONE }
+    totals.set(value, total)
+    addCounts(total, row)
   }
-  const isOther = ({ value }: { value: string }) => Number(value === OTHER)
+  const isOther = ({ value }: Ranked) => Number(value === OTHER)
   return [...totals.values()].sort((a, b) => isOther(a) - isOther(b) || byMost(by)(a, b))
 }
 

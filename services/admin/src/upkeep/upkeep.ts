@@ -18,10 +18,12 @@ import * as retention from "../repositories/upkeep/retention.ts"
 import { eraseNext } from "./erasing.ts"
 
 /*
- * Keeps Postgres in order: partitions ahead, quarters folded into days, what is kept no longer dropped, and what is to be erased erased.
+ * Keeps Postgres in order: partitions ahead, rows of counts made one, quarters folded into days, what is kept no longer dropped, and what
+ * is to be erased erased.
  *
  * States: free → owned (a session lock on the very connection that does the work, so that losing one loses the other) → free again on
- * any error, with a pause. An owner does everything at once and then each hour, and erases whenever something is asked for.
+ * any error, with a pause. An owner does everything at once and then each hour, makes rows one each minute, and erases whenever something
+ * is asked for.
  *
  * Promise: every step can be cut off anywhere and is done again; nothing is dropped before what is counted from it is kept elsewhere.
  */

@@ -48,8 +48,7 @@ function without(keys: BigInt64Array, known: BigInt64Array): BigInt64Array {
 
 /*
  * Arrays in the binary form of Postgres: dimensions, a flag for nulls, the type of the elements, how many there are and the number of
- * the first, then each with its length. Keys are many: to write one takes 0.07 µs, and 0.5 µs
- * as text.
+ * the first, then each with its length. Keys are many: to write one takes 0.07 µs, and 0.5 µs as text.
  */
 const HEAD_BYTES = 20
 const ELEMENT_BYTES = 12

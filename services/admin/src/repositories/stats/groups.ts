@@ -1,7 +1,6 @@
 import { type RawBuilder, sql } from "kysely"
+import type { Counts } from "../../counts.ts"
 import { OTHER } from "../../rollups.ts"
-
-export type Counts = { visits: number; automated: number; clicks: number }
 
 /** Counts of one interval, by its number from 1 on, and one value; "" where nothing is grouped. */
 export type CountsRow = Counts & { interval: number; value: string }

@@ -13,7 +13,7 @@ import { dropPartitions, partitionDays } from "./partitions.ts"
  */
 
 /** The families of days, and what stands for the values that lose their names. */
-const DAY_VALUES = [
+const FAMILIES_OF_DAYS = [
   ...Object.entries(FAMILIES).map(([family, dimensions]) => ({
     family,
     other: dimensions.map(() => OTHER).join(SEPARATOR),
@@ -46,7 +46,7 @@ async function foldDay(client: pg.ClientBase, day: string, valuesMax: number): P
     await client.query(ADD_QUARTERS, [instant(day), instant(next)])
     await client.query(CLOSE_DAYS, [
       ...[instant(daysAfter(day, -1)), instant(next), instant(day), valuesMax],
-      ...[DAY_VALUES.map(({ family }) => family), DAY_VALUES.map(({ other }) => other)],
+      ...[FAMILIES_OF_DAYS.map(({ family }) => family), FAMILIES_OF_DAYS.map(({ other }) => other)],
     ])
   })
 }

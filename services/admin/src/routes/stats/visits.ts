@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
+import { sumOf } from "../../counts.ts"
 import type { Trx } from "../../db/connect.ts"
 import {
   INTERVALS,
@@ -13,7 +14,7 @@ import {
 import type { Names } from "../../repositories/stats/groups.ts"
 import { atOneMoment } from "../../repositories/stats/rollups.ts"
 import { OTHER } from "../../rollups.ts"
-import { notAnswerable, readCounts, sumOf, type VisitLimits } from "../../stats/counts.ts"
+import { notAnswerable, readCounts, type VisitLimits } from "../../stats/counts.ts"
 import { filterFields, filtersOf, STATS_DIMENSIONS } from "../../stats/filters.ts"
 import { inQuery, type Question } from "../../stats/question.ts"
 import { seriesOf, valuesOf } from "../../stats/series.ts"
