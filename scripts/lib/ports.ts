@@ -1,18 +1,21 @@
-import { randomInt } from "node:crypto"
 import { once } from "node:events"
 import { createServer } from "node:net"
 import { PlainError } from "./plain-error.ts"
 import { run } from "./run.ts"
 
 /** Below the range systems take client ports from, so that no outgoing connection steals one. */
-const privateRange = { first: 20_000, last: 30_000 }
+const first = 20_000
+const count = 10_000
+
+/** A port is given out once a process, and processes begin far apart: who takes one may be long in using it. */
+let given = (process.pid * 101) % count
 
 export async function freePort() {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const port = randomInt(privateRange.first, privateRange.last)
+  for (let attempt = 0; attempt < count; attempt++) {
+    const port = first + (given++ % count)
     if (await isFree(port)) return port
   }
-  throw new PlainError(`no free port between ${privateRange.first} and ${privateRange.last}`)
+  throw new PlainError(`no free port between ${first} and ${first + count - 1}`)
 }
 
 /** The port if it is free, else another that is. */
