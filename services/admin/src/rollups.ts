@@ -17,6 +17,9 @@ export const BUCKET_MS = 900_000
 
 export const SEPARATOR = "\t"
 
+/** Is in no value either: it parts them where they are read. */
+export const LINE_BREAK = "\n"
+
 /** What is not told apart, in every dimension of a value. */
 export const OTHER = "(other)"
 

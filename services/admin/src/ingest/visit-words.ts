@@ -2,7 +2,7 @@ import type { Outcome } from "@qiao/core/decide.ts"
 import type { DetailedPlace } from "@qiao/core/detailed-place.ts"
 import type { Visitor } from "@qiao/core/visitor.ts"
 import { copyText } from "../repositories/clicks/copy-text.ts"
-import { SEPARATOR } from "../rollups.ts"
+import { LINE_BREAK, SEPARATOR } from "../rollups.ts"
 
 /** What many visits have in common, put together once for all of them: as a value of its family of rollups.ts, and as columns for COPY. */
 export type Words = { value: string; columns: string }
@@ -21,7 +21,7 @@ export function createVisitWords(): VisitWords {
   const places = new Map<DetailedPlace, Words>()
   const languages = createMemo(joined)
   const referrers = createMemo(joined)
-  const decisions = createMemo((words) => joined(words.map(withoutSeparator)))
+  const decisions = createMemo((words) => joined(words.map(onOneLine)))
   return {
     clientOf: ({ platform, os, device, browser }) => clients(platform, os, device, browser),
     placeOf(place) {
@@ -66,5 +66,4 @@ const placeWords = ({ country, region, city, isp }: DetailedPlace): Words => ({
 const joined = (words: string[]): string => words.join(SEPARATOR)
 
 /** Names of rules and of sides are what somebody typed. */
-const withoutSeparator = (word: string): string =>
-  word.includes(SEPARATOR) ? word.replaceAll(SEPARATOR, " ") : word
+const onOneLine = (word: string): string => word.replaceAll(SEPARATOR, " ").replaceAll(LINE_BREAK, " ")
