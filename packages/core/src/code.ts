@@ -8,6 +8,9 @@ const CODE_LENGTH_MAX = 128
 /** One new code in this many may hit a taken one; a hit costs one more try, never an error. */
 const COLLISION_ODDS = 10_000
 
+/** What most codes are made of; neither case nor composition has another form of it. */
+const PLAIN_CODE = /^[A-Za-z0-9_-]{1,128}$/
+
 const CODE = /^[\p{L}\p{Nd}_-][\p{L}\p{M}\p{Nd}_-]*$/u
 
 /**
@@ -40,6 +43,7 @@ export function codeFault(code: string): CodeFault | null {
  * Null for anything that cannot be a code (malformed escapes included).
  */
 export function parseCode(segment: string): string | null {
+  if (PLAIN_CODE.test(segment)) return segment
   let code = segment
   if (segment.includes("%")) {
     try {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto"
-import { LRUCache } from "lru-cache"
 import { UAParser } from "ua-parser-js"
 import { isAutomated, withoutMarks } from "./automated.ts"
+import { createCache } from "./cache.ts"
 import { type Platform, platformOf } from "./platform.ts"
 
 // What a request says of its visitor, in words from short fixed lists, so that counting by them stays cheap.
@@ -54,7 +54,7 @@ const USER_AGENT_LENGTH_MAX = 512
 
 /** Reads User-Agents and remembers `maxEntries` of them: while remembered, equal ones give the same frozen object. */
 export function createVisitors(maxEntries: number): (userAgent: string) => Visitor {
-  const visitors = new LRUCache<string, Visitor>({ max: maxEntries })
+  const visitors = createCache<Visitor>({ max: maxEntries })
   return (header) => {
     const userAgent = header.length > USER_AGENT_LENGTH_MAX ? headOf(header) : header
     const known = visitors.get(userAgent)

@@ -1,10 +1,10 @@
 import type { ServerResponse } from "node:http"
 import type { Brand } from "@qiao/core/brand.ts"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
-import type { FastifyRequest } from "fastify"
 import type { Bans } from "./bans.ts"
 import { clientLanguage, isRead } from "./client.ts"
 import type { FormFault } from "./form.ts"
+import type { Incoming } from "./incoming.ts"
 import type { Results } from "./metrics.ts"
 import type { Pages } from "./pages/pages.ts"
 import { type FixedPage, type Language, pageLanguage } from "./pages/texts.ts"
@@ -12,7 +12,7 @@ import { redirectHeaders } from "./prepare.ts"
 import { sendPage, sendRedirect, sendText } from "./respond.ts"
 
 /** Whom to answer; `domain` is null while it is not known. */
-export type Asker = { req: FastifyRequest; res: ServerResponse; domain: DomainRecord | null }
+export type Asker = { req: Incoming; res: ServerResponse; domain: DomainRecord | null }
 
 export type Answers = ReturnType<typeof createAnswers>
 

@@ -2,15 +2,15 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
 import type { Extra } from "@qiao/core/forward.ts"
 import { takeGuideToken } from "@qiao/core/guide-token.ts"
-import type { FastifyRequest } from "fastify"
 import { schemeOf } from "./client.ts"
+import type { Incoming } from "./incoming.ts"
 
 /**
  * One request on its way to its answer. `segment` is the first path segment as it came, `path` the raw path after it ("" or with its
  * leading slash), `query` the raw query without its question mark and without the guide token.
  */
 export type Ask = Extra & {
-  req: FastifyRequest
+  req: Incoming
   res: ServerResponse
   domain: DomainRecord
   nowMs: number
@@ -21,7 +21,7 @@ export type Ask = Extra & {
 const NO_QUERY = { query: "", token: "" }
 
 /** A request target that is no path (`*`, say) becomes one that no code can have. */
-export function askOf(req: FastifyRequest, res: ServerResponse, domain: DomainRecord, nowMs: number): Ask {
+export function askOf(req: Incoming, res: ServerResponse, domain: DomainRecord, nowMs: number): Ask {
   const target = req.raw.url ?? ""
   const url = target.startsWith("/") ? target : (absoluteForm(target)?.path ?? target)
   const mark = url.indexOf("?")

@@ -1,10 +1,10 @@
-import type { FastifyRequest } from "fastify"
 import type { Ask } from "./ask.ts"
+import type { Incoming } from "./incoming.ts"
 import { sendText } from "./respond.ts"
 import type { Fault } from "./unlock.ts"
 
 /** Whether a page is of use to this client: a browser asks for one, curl takes anything. */
-export function takesHtml(req: FastifyRequest): boolean {
+export function takesHtml(req: Incoming): boolean {
   return /text\/html/i.test(req.raw.headers.accept ?? "")
 }
 

@@ -1,7 +1,7 @@
+import { createCache } from "@qiao/core/cache.ts"
 import { markerKeyOf } from "@qiao/core/keys.ts"
 import { isNewer, type RecordVersion, type Versioned, versionOf } from "@qiao/core/versioned.ts"
 import type { Redis } from "ioredis"
-import { LRUCache } from "lru-cache"
 import type { Changes } from "./changes.ts"
 import type { Waits } from "./waits.ts"
 
@@ -93,14 +93,12 @@ export function createRecordReader<Record extends object, T extends object>(opti
   onFailure: (err: unknown, key: string) => void
 }): RecordReader<T> {
   const { redis, changes, waits, decode, prepare, now, random } = options
-  const cache = new LRUCache<string, Found<T>>({
+  const cache = createCache<Found<T>>({
     max: options.entriesMax,
-    maxSize: options.sizeMaxBytes,
-    sizeCalculation: ({ text, value }) => options.sizeOf(text.length, value),
+    maxBytes: options.sizeMaxBytes,
+    bytesOf: ({ text, value }) => options.sizeOf(text.length, value),
   })
-  const unknown = new LRUCache<string, { generation: number; expiresAtMs: number }>({
-    max: options.unknownMax,
-  })
+  const unknown = createCache<{ generation: number; expiresAtMs: number }>({ max: options.unknownMax })
   const flights = new Map<string, Flight<T>>()
   const counters = newCounters()
 
@@ -221,7 +219,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
         flights.delete(key)
       }
       unknown.delete(key)
-      const held = cache.peek(key)
+      const held = cache.get(key)
       // The same version may be written anew with another content, after a Postgres that lost its last changes.
       if (held !== undefined && !isNewer(held, version)) cache.delete(key)
     },
@@ -230,7 +228,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
       return cache.size
     },
     get sizeBytes() {
-      return cache.calculatedSize
+      return cache.sizeBytes
     },
   }
 }

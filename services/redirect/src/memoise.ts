@@ -1,4 +1,4 @@
-import { LRUCache } from "lru-cache"
+import { createCache } from "@qiao/core/cache.ts"
 
 const MEMO_MAX = 10_000
 /** Longer texts are rare or hostile: not kept. */
@@ -8,7 +8,13 @@ const MEMO_LENGTH_MAX = 512
 export function memoise<T extends NonNullable<unknown>>(
   answerTo: (value: string) => T,
 ): ((value: string) => T) & { forget(): void } {
-  const memo = new LRUCache<string, T>({ max: MEMO_MAX, memoMethod: answerTo })
-  const answer = (value: string) => (value.length > MEMO_LENGTH_MAX ? answerTo(value) : memo.memo(value))
-  return Object.assign(answer, { forget: () => memo.clear() })
+  const memo = createCache<T>({ max: MEMO_MAX })
+  const answer = (value: string) => {
+    const known = memo.get(value)
+    if (known !== undefined) return known
+    const answered = answerTo(value)
+    if (value.length <= MEMO_LENGTH_MAX) memo.set(value, answered)
+    return answered
+  }
+  return Object.assign(answer, { forget: memo.clear })
 }

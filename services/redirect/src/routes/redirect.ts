@@ -1,13 +1,14 @@
+import type { ServerResponse } from "node:http"
 import { codeKey, parseCode } from "@qiao/core/code.ts"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
 import { hostOf } from "@qiao/core/host.ts"
 import { domainKey, linkKey } from "@qiao/core/keys.ts"
-import type { FastifyReply, FastifyRequest } from "fastify"
 import type { Answers, Asker } from "../answers.ts"
 import { type Ask, askOf, hostHeaderOf, isRoot, isSystemPath } from "../ask.ts"
 import type { Bans } from "../bans.ts"
 import type { ClickRecorder } from "../clicks.ts"
 import { clientNetwork, isRead } from "../client.ts"
+import type { Incoming } from "../incoming.ts"
 import { endWith, isTooLate } from "../last-answer.ts"
 import type { Limit } from "../limits.ts"
 import type { Answer, RecordReader } from "../links.ts"
@@ -41,7 +42,7 @@ const PAGE_OF_CODE = /^(.+?)(?:\+|%2b)(report)?$/i
  * The answer to every path: `/{code}`, `/{code}/…`, `/{code}+`, `/{code}+report`, the files of a domain, and `/`. Each step hands on to
  * the next; on cached records none waits or makes a promise, and only a step that has to ask Redis goes through `then`.
  */
-export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: FastifyReply) => void {
+export function createServe(deps: RedirectDeps): (req: Incoming, res: ServerResponse) => void {
   const { answers, bans, links, domains, ruleSets, clicks, synthetic, unknownCodes, now } = deps
   const domainKeyOf = memoise((header: string) => {
     const host = hostOf(header)
@@ -52,16 +53,19 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
   const preview = createPreview(deps)
   const report = createReport(deps)
 
-  function serve(req: FastifyRequest, reply: FastifyReply) {
-    const { raw: res } = reply
+  function serve(req: Incoming, res: ServerResponse) {
     if (isTooLate(res)) return
     // What is not read of a body ends the connection.
     if (!isRead(req)) endWith(res)
     const to = { req, res, domain: null }
-    const key = domainKeyOf(hostHeaderOf(req.raw))
-    if (key === "") return answers.absent(to, "misdirected")
-    if (!bans.isKnown) return answers.unavailable(to)
-    lookUp(domains, key, to, onDomain)
+    try {
+      const key = domainKeyOf(hostHeaderOf(req.raw))
+      if (key === "") return answers.absent(to, "misdirected")
+      if (!bans.isKnown) return answers.unavailable(to)
+      lookUp(domains, key, to, onDomain)
+    } catch (err) {
+      answers.fail(to, err)
+    }
   }
 
   function onDomain(to: Asker, domain: Answer<DomainRecord>) {
@@ -70,12 +74,12 @@ export function createServe(deps: RedirectDeps): (req: FastifyRequest, reply: Fa
     if (domain.kind === "missing" || domain.value === null) return unknown(to, "misdirected")
     const ask = askOf(req, res, domain.value, now())
     const isBanned = bans.bansDomain(ask.domain)
-    if (serveFile(ask, isBanned)) return
-    if (isBanned) return answers.fixed(ask, "banned")
-    if (isRoot(ask)) return onRoot(ask)
     const code = parseCode(ask.segment)
-    if (code === null) return onNoCode(ask)
-    findLink(ask, code, decideUpon, onOrphan)
+    if (code === null && serveFile(ask, isBanned)) return
+    if (isBanned) return answers.fixed(ask, "banned")
+    if (code !== null) return findLink(ask, code, decideUpon, onOrphan)
+    if (isRoot(ask)) return onRoot(ask)
+    onNoCode(ask)
   }
 
   function onRoot(ask: Ask) {

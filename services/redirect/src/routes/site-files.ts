@@ -1,9 +1,9 @@
 import type { Answers } from "../answers.ts"
 import type { Ask } from "../ask.ts"
 import { isRead } from "../client.ts"
-import type { Results } from "../metrics.ts"
+import type { Result, Results } from "../metrics.ts"
 
-type SiteFile = { result: "robots" | "site_file"; type: string; body: string | Buffer }
+type SiteFile = { result: Result; status: number; headers: string[]; body: string | Buffer }
 
 /** Link previews are made by crawlers, so they may fetch; that pages stay out of indexes is said by `X-Robots-Tag`. */
 const ROBOTS = "User-agent: *\nAllow: /\n"
@@ -18,14 +18,24 @@ const TYPES: Readonly<Record<string, string>> = {
   xml: "application/xml",
 }
 
-/** Short, so that an edit shows; and what a workspace uploads runs no script under the host of its links. */
+/** For five minutes, so that an edit shows; and what a workspace uploads runs no script under the host of its links. */
 const HEADERS = [
   ...["Cache-Control", "public, max-age=300"],
   ...["X-Content-Type-Options", "nosniff"],
   ...["Content-Security-Policy", "sandbox"],
 ]
 
-/** Serves the file that a domain has at this path, before any code; false where it has none. A banned one has our robots.txt alone. */
+const NO_ICON: SiteFile = {
+  result: "favicon",
+  status: 204,
+  headers: ["Cache-Control", "public, max-age=86400"],
+  body: "",
+}
+
+/**
+ * Serves what a domain has at this path; false where it has nothing. The name of a file has a dot, which no code has. A banned domain has
+ * our robots.txt alone.
+ */
 export function createSiteFiles(deps: {
   answers: Answers
   results: Results
@@ -39,9 +49,7 @@ export function createSiteFiles(deps: {
       return true
     }
     results[file.result]++
-    const length = String(Buffer.byteLength(file.body))
-    ask.res.writeHead(200, ["Content-Type", file.type, "Content-Length", length, ...HEADERS])
-    ask.res.end(file.body)
+    ask.res.writeHead(file.status, file.headers).end(file.body)
     return true
   }
 }
@@ -50,8 +58,8 @@ function fileAt(ask: Ask): SiteFile | null {
   const { domain, segment, path } = ask
   if (path === "") {
     const bytes = domain.files.size === 0 ? undefined : domain.files.get(segment)
-    if (bytes !== undefined) return { result: "site_file", type: typeOf(segment), body: bytes }
-    return robotsAt(ask, domain.robotsTxt)
+    if (bytes !== undefined) return siteFile("site_file", typeOf(segment), bytes)
+    return segment === "favicon.ico" ? NO_ICON : robotsAt(ask, domain.robotsTxt)
   }
   if (segment !== ".well-known") return null
   const body =
@@ -60,12 +68,17 @@ function fileAt(ask: Ask): SiteFile | null {
       : path === "/assetlinks.json"
         ? domain.assetLinks
         : null
-  return body === null ? null : { result: "site_file", type: JSON_TYPE, body }
+  return body === null ? null : siteFile("site_file", JSON_TYPE, body)
 }
 
 function robotsAt({ segment, path }: Ask, own: string | null): SiteFile | null {
   if (segment !== "robots.txt" || path !== "") return null
-  return { result: "robots", type: TEXT_TYPE, body: own ?? ROBOTS }
+  return siteFile("robots", TEXT_TYPE, own ?? ROBOTS)
+}
+
+function siteFile(result: Result, type: string, body: string | Buffer): SiteFile {
+  const length = String(Buffer.byteLength(body))
+  return { result, status: 200, headers: ["Content-Type", type, "Content-Length", length, ...HEADERS], body }
 }
 
 function typeOf(name: string): string {
