@@ -15,7 +15,7 @@ export function buildApp(config: Config, deps: RedirectDeps): FastifyInstance {
   const serve = createServe(deps)
   const app = Fastify({
     serverFactory: (others) =>
-      createServer(LIMITS, (raw, res) => {
+      createServer(SERVER, (raw, res) => {
         if (raw.method === "GET" || raw.method === "HEAD") serve(incoming(raw), res)
         else others(raw, res)
       }),
@@ -32,7 +32,9 @@ export function buildApp(config: Config, deps: RedirectDeps): FastifyInstance {
   return app
 }
 
-const LIMITS: ServerOptions = {
+const SERVER: ServerOptions = {
+  // No stream is set up for a body that no header speaks of: a sixth of what Node takes for a request.
+  optimizeEmptyRequests: true,
   maxHeaderSize: 16_384,
   headersTimeout: 10_000,
   requestTimeout: 15_000,

@@ -11,6 +11,7 @@ export async function readForm(req: IncomingMessage, sizeMaxBytes: number): Prom
     return { ok: false, fault: 415 }
   }
   if (Number(req.headers["content-length"] ?? 0) > sizeMaxBytes) return { ok: false, fault: 413 }
+  if (req.readableEnded) return { ok: true, fields: new URLSearchParams() }
   const chunks: Buffer[] = []
   let sizeBytes = 0
   return new Promise((resolve) => {

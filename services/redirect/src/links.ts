@@ -1,8 +1,7 @@
 import { createCache } from "@qiao/core/cache.ts"
-import { markerKeyOf } from "@qiao/core/keys.ts"
 import { isNewer, type RecordVersion, type Versioned, versionOf } from "@qiao/core/versioned.ts"
-import type { Redis } from "ioredis"
 import type { Changes } from "./changes.ts"
+import type { RecordSource } from "./record-source.ts"
 import type { Waits } from "./waits.ts"
 
 /*
@@ -74,9 +73,9 @@ const MISSING = { kind: "missing" } as const
 const UNAVAILABLE = { kind: "unavailable" } as const
 
 export function createRecordReader<Record extends object, T extends object>(options: {
-  redis: Pick<Redis, "mget">
+  source: RecordSource
   changes: Pick<Changes, "generation" | "isLive">
-  waits: Waits
+  waits: Pick<Waits, "isFull" | "enter" | "leave">
   decode: (value: string) => Versioned<Record>
   prepare: (record: Record) => T
   entriesMax: number
@@ -92,7 +91,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
   random: () => number
   onFailure: (err: unknown, key: string) => void
 }): RecordReader<T> {
-  const { redis, changes, waits, decode, prepare, now, random } = options
+  const { source, changes, waits, decode, prepare, now, random } = options
   const cache = createCache<Found<T>>({
     max: options.entriesMax,
     maxBytes: options.sizeMaxBytes,
@@ -120,7 +119,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
   const land = async (key: string, flight: Flight<T>): Promise<Answer<T>> => {
     counters.reads++
     try {
-      const [marker, value] = await waits.withDeadline(redis.mget(markerKeyOf(key), key))
+      const { marker, value } = await source(key)
       if (flight.isSuperseded) counters.uncacheable++
       if (typeof value === "string") return accept(key, flight, value)
       if (typeof marker === "string") return acceptAbsence(key, flight, Number(marker))

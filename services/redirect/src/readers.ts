@@ -6,6 +6,7 @@ import type { Changes } from "./changes.ts"
 import type { Config } from "./config.ts"
 import { createRecordReader, type RecordReader } from "./links.ts"
 import { type PreparedLink, prepareLink } from "./prepare.ts"
+import { createRecordSource } from "./record-source.ts"
 import type { Waits } from "./waits.ts"
 
 export type Readers = {
@@ -34,8 +35,10 @@ export function createReaders(
     onFailure: (err: unknown, key: string) => void
   },
 ): Readers {
+  const { redis, ...rest } = deps
   const shared = {
-    ...deps,
+    ...rest,
+    source: createRecordSource(redis, deps.waits),
     unknownMax: config.CACHE_MAX_UNKNOWN,
     ttlMs: config.CACHE_TTL_MS,
     unknownTtlMs: config.UNKNOWN_TTL_MS,

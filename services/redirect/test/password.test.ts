@@ -292,6 +292,8 @@ t.test("nothing else can be posted to, and what is posted is bounded", async (t)
   const chunks = `258\r\n${chunk}\r\n258\r\n${chunk}\r\n0\r\n\r\n`
   const head = `POST /form HTTP/1.1\r\nHost: ${HOST}\r\nContent-Type: ${urlencoded}\r\nTransfer-Encoding: chunked\r\n\r\n`
   t.match(await askRaw(edge.port, head + chunks), /^HTTP\/1\.1 413 /)
+  const nothing = `POST /form HTTP/1.1\r\nHost: ${HOST}\r\nContent-Type: ${urlencoded}\r\n\r\n`
+  t.match(await askRaw(edge.port, nothing), /^HTTP\/1\.1 401 /, "no body is an empty password")
   const multipart = { "content-type": "multipart/form-data; boundary=x" }
   t.equal((await post(edge, "/form", "sesame é", multipart)).status, 415)
 })
