@@ -29,14 +29,22 @@ export function exposeClicks({ counter, gauge }: Expose, { clicks, streams, spil
       failed: failures,
     })
   })
-  gauge("qiao_edge_click_stream_length", "Batches in this process's stream, when it last heard", () =>
-    streams.length(clicks.partition),
+  gauge(
+    "qiao_edge_click_stream_length",
+    "Batches in this process's stream, when it last heard",
+    () => streams.length(clicks.partition),
+    "max",
   )
   if (spill !== null) exposeSpill({ counter, gauge }, spill)
 }
 
 function exposeSpill({ counter, gauge }: Pick<Expose, "counter" | "gauge">, spill: Spill): void {
-  gauge("qiao_edge_spill_open", "1 while the folder is this process's", () => Number(spill.counters.isOpen))
+  gauge(
+    "qiao_edge_spill_open",
+    "1 while the folder is this process's",
+    () => Number(spill.counters.isOpen),
+    "min",
+  )
   gauge("qiao_edge_spill_bytes", "Of all segments, corrupt ones included", () => spill.counters.bytes)
   gauge("qiao_edge_spill_segments", "Segments that are not replayed yet", () => spill.counters.segments)
   counter(

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { count, logLevel, networks, parseEnv, port, redisUrl, words } from "@qiao/core/env.ts"
 import { z } from "zod"
 
@@ -8,11 +9,22 @@ export function parseConfig(env: NodeJS.ProcessEnv) {
   return parseEnv(schema, env)
 }
 
+/** How long an edge takes to stop at most, and a little more. */
+export function stopMaxMsOf({ DRAIN_MS, CLOSE_MS, CLICK_STOP_MS }: Config): number {
+  return DRAIN_MS + CLOSE_MS + CLICK_STOP_MS + 1_000
+}
+
 const schema = z.object({
   EDGE_HOST: z.string().default("127.0.0.1"),
   EDGE_PORT: port(8080),
   OPS_HOST: z.string().default("127.0.0.1"),
   EDGE_OPS_PORT: port(9080),
+  /** Edges that share EDGE_PORT, a process each; `auto`: one for each core. */
+  WORKERS: z.union([z.literal("auto").transform(() => availableParallelism()), count(1)], {
+    error: "must be a whole number or auto",
+  }),
+  /** A worker that replaces another gets ready in this time, or the other one stays: without Redis nobody does. */
+  WORKER_READY_MS: count(30_000),
   LOG_LEVEL: logLevel,
   TRUSTED_PROXIES: networks,
 
@@ -51,8 +63,9 @@ const schema = z.object({
   CLICK_STREAM_MAX: count(5_000),
   /** An edge without visits says this often that it is there, with its counters. */
   CLICK_HEARTBEAT_MS: count(60_000),
-  /** Where batches go that cannot be sent: a folder of this process alone. Without it they wait in memory. */
+  /** Where batches go that cannot be sent: a folder of this edge alone. Without it they wait in memory. */
   SPILL_DIR: z.string().optional(),
+  /** Of all workers together. */
   SPILL_MAX_MB: count(1_024),
   /** Signs the header of visits that are counted apart; without it there are none. */
   SYNTHETIC_SECRET: z.string().min(32, "must be at least 32 characters").optional(),

@@ -1,12 +1,12 @@
-import { Counter, Gauge, type Registry } from "prom-client"
+import { type Aggregator, Counter, Gauge, type Registry } from "prom-client"
 
 export type Labelled = [labels: Record<string, string>, value: number]
 
-/** Metrics that are only views: filled when Prometheus asks. */
+/** Metrics that are only views: filled when Prometheus asks. Those of several workers are summed, unless `over` says otherwise. */
 export type Expose = {
   counter(name: string, help: string, labels: string[], read: () => Labelled[]): void
-  gauges(name: string, help: string, labels: string[], read: () => Labelled[]): void
-  gauge(name: string, help: string, read: () => number): void
+  gauges(name: string, help: string, labels: string[], read: () => Labelled[], over?: Aggregator): void
+  gauge(name: string, help: string, read: () => number, over?: Aggregator): void
 }
 
 export function createExpose(registry: Registry): Expose {
@@ -14,7 +14,7 @@ export function createExpose(registry: Registry): Expose {
   return {
     counter: (...metric) => expose(Counter, registry, ...metric),
     gauges,
-    gauge: (name, help, read) => gauges(name, help, [], () => [[{}, read()]]),
+    gauge: (name, help, read, over) => gauges(name, help, [], () => [[{}, read()]], over),
   }
 }
 
@@ -29,11 +29,13 @@ function expose(
   help: string,
   labelNames: string[],
   read: () => Labelled[],
+  aggregator: Aggregator = "sum",
 ): void {
   new Metric({
     name,
     help,
     labelNames,
+    aggregator,
     registers: [registry],
     collect() {
       this.reset()

@@ -90,14 +90,29 @@ export function createRegistry(sources: Sources): Registry {
     return byKey("result", { read: reads - failures, failed: failures })
   })
   exposeClicks(expose, sources)
-  gauges("qiao_edge_bans", "What is banned, but for single links", ["banned"], () => {
-    const { hosts, domains, workspaces } = bans.set
-    return byKey("banned", { hosts: hosts.size, domains: domains.size, workspaces: workspaces.size })
-  })
-  gauges("qiao_edge_ban_set_version", "Of the ban set that is in force", ["part"], () =>
-    byKey("part", bans.version),
+  gauges(
+    "qiao_edge_bans",
+    "What is banned, but for single links",
+    ["banned"],
+    () => {
+      const { hosts, domains, workspaces } = bans.set
+      return byKey("banned", { hosts: hosts.size, domains: domains.size, workspaces: workspaces.size })
+    },
+    "min",
   )
-  gauge("qiao_edge_ban_set_age_seconds", "Since the ban set was last read", () => bans.ageMs(now()) / 1_000)
+  gauges(
+    "qiao_edge_ban_set_version",
+    "Of the ban set that is in force",
+    ["part"],
+    () => byKey("part", bans.version),
+    "min",
+  )
+  gauge(
+    "qiao_edge_ban_set_age_seconds",
+    "Since the ban set was last read",
+    () => bans.ageMs(now()) / 1_000,
+    "max",
+  )
   gauge("qiao_edge_in_flight", "Requests that wait for Redis", () => waits.count)
   gauges("qiao_edge_cached_records", "Records in the cache", ["records"], () =>
     Object.entries(readers).map(([records, { size }]): Labelled => [{ records }, size]),
@@ -105,11 +120,12 @@ export function createRegistry(sources: Sources): Registry {
   gauges("qiao_edge_cached_bytes", "What they take of memory, estimated", ["records"], () =>
     Object.entries(readers).map(([records, { sizeBytes }]): Labelled => [{ records }, sizeBytes]),
   )
-  gauge("qiao_edge_changes_live", "1 while changes are heard of", () => Number(changes.isLive(now())))
+  gauge("qiao_edge_changes_live", "1 while changes are heard of", () => Number(changes.isLive(now())), "min")
   gauge(
     "qiao_edge_heartbeat_age_seconds",
     "Since the publisher's last heartbeat",
     () => changes.heartbeatAgeMs(now()) / 1_000,
+    "max",
   )
   return registry
 }

@@ -1,24 +1,21 @@
-import { startOps } from "@qiao/core/ops.ts"
-import { runProcess } from "@qiao/core/process.ts"
-import pino from "pino"
-import { parseConfig } from "./config.ts"
-import { composeEdge } from "./edge.ts"
+import { enableCompileCache } from "node:module"
+import { fileURLToPath } from "node:url"
+
+/*
+ * The edge. What runs where:
+ *
+ *   WORKERS=1   this process: the edge in its main thread (alone.ts), the ops port in another (ops-thread.ts)
+ *   WORKERS=N   this process: the ops port, and the supervision (primary.ts) of N processes that are an edge each (worker.ts)
+ */
+
+// Loaded from there, the sources cost half of a start's CPU. What is to be in it must be imported later; workers and threads inherit it.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("../node_modules/.cache/node", import.meta.url))
+enableCompileCache()
+const { runProcess } = await import("@qiao/core/process.ts")
+const { parseConfig } = await import("./config.ts")
 
 await runProcess(async () => {
   const config = parseConfig(process.env)
-  const log = pino({ level: config.LOG_LEVEL, name: "edge" })
-  const edge = composeEdge(config, log)
-  const { registry, isReady, clicks } = edge
-  const ops = await startOps({ host: config.OPS_HOST, port: config.EDGE_OPS_PORT, registry, isReady })
-  const address = await edge.app.listen({ host: config.EDGE_HOST, port: config.EDGE_PORT })
-  const { instance, partition } = clicks
-  log.info({ address, opsPort: ops.port, instance, partition }, "listening")
-
-  return async () => {
-    log.info("stopping")
-    const { lostVisits } = await edge.stop()
-    if (lostVisits > 0) log.error({ lostVisits }, "visits could not be sent and are lost")
-    log.info({ visits: clicks.counters }, "stopped")
-    await ops.close()
-  }
+  if (config.WORKERS === 1) return (await import("./alone.ts")).startAlone(config)
+  return (await import("./primary.ts")).startPrimary(config)
 })

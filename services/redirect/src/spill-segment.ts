@@ -33,9 +33,20 @@ export async function listSegments(folder: string): Promise<Listed> {
 
 /** For the owner's eyes alone: visits have the addresses of visitors. */
 export async function createSegment(folder: string, number: number): Promise<OpenSegment> {
-  const path = `${folder}/${String(number).padStart(12, "0")}.segment`
+  const path = pathOf(folder, number)
   const handle = await open(path, "wx", 0o600)
   return { segment: { path, bytes: 0, visits: 0, isOwn: true }, handle }
+}
+
+/** Moves a segment that nobody writes any more. */
+export async function moveSegment(segment: Segment, folder: string, number: number): Promise<Segment> {
+  const path = pathOf(folder, number)
+  await rename(segment.path, path)
+  return { ...segment, path }
+}
+
+function pathOf(folder: string, number: number): string {
+  return `${folder}/${String(number).padStart(12, "0")}.segment`
 }
 
 /** So that a file made in it is still there after the machine went down. */

@@ -5,6 +5,7 @@ import {
   appendFrames,
   createSegment,
   cutAndClose,
+  moveSegment,
   type OpenSegment,
   readSegment,
   removeSegment,
@@ -12,6 +13,7 @@ import {
   setAside,
   syncFolder,
 } from "./spill-segment.ts"
+import { takeStrays } from "./spill-strays.ts"
 
 /*
  * Spill: batches on disk that could not be sent, a queue in a folder; shut, and without effect, while the folder is not this process's.
@@ -20,8 +22,8 @@ import {
  *                 └─ a write failed: cut to what counts, finished          └─ corrupt: set aside, when what came before is acknowledged
  *
  * Promises: what `append` says it took is on the disk, and comes back by `peek`, oldest first, in this process or the next, until it is
- * acknowledged; after a crash, acknowledged batches may come back. Nothing rejects: what cannot be written is not taken. There are never
- * more than `bytesMax` in the folder, those set aside included.
+ * acknowledged; after a crash, acknowledged batches may come back. Nothing rejects: what cannot be written is not taken. Nothing is
+ * appended beyond `bytesMax` in the folder, those set aside included. What lies in folders of workers that are no more is taken over.
  */
 export type Spill = {
   /** Resolves to how many of them, from the first, it took. */
@@ -48,6 +50,7 @@ export type SpillCounters = {
 
 /** Small enough to be read and written at one go, large enough that a gigabyte is a few hundred files. */
 const SEGMENT_BYTES_MAX = 2 ** 21
+const STRAYS_MS = 2_000
 
 type Reading = { segment: Segment; batches: SealedBatch[]; end: SegmentEnd; next: number }
 
@@ -148,6 +151,20 @@ export function createSpill(options: {
     }
   }
 
+  const takeOver = async () => {
+    if (isShut()) return
+    await takeStrays(folder, newId, async (stray) => {
+      // The one that is written is always the last.
+      await finish()
+      lastNumber++
+      const segment = await moveSegment(stray, folder, lastNumber)
+      segments.push(segment)
+      counters.bytes += segment.bytes
+      log.info({ segment: segment.path, from: stray.path }, "took over a spill segment")
+    })
+  }
+  const takingOver = setInterval(() => void inTurn(() => takeOver().catch(trouble)), STRAYS_MS).unref()
+
   const startReading = async (segment: Segment): Promise<Reading | null> => {
     if (writing?.segment === segment) await inTurn(finish)
     if (segments[0] !== segment) return null
@@ -192,6 +209,7 @@ export function createSpill(options: {
     },
     async close() {
       isClosed = true
+      clearInterval(takingOver)
       await inTurn(finish)
       await home.close()
     },

@@ -1,87 +1,40 @@
 import { Agent, request } from "node:http"
-import { fileURLToPath } from "node:url"
-import t, { type Test } from "tap"
+import t from "tap"
 import { startChild } from "../../test/support/child.ts"
 import { startRedis } from "../../test/support/redis.ts"
 import { waitFor } from "../../test/support/wait.ts"
-import { COOKIE_SECRET } from "./support/edge.ts"
 import { newFolder } from "./support/folder.ts"
 import { HOST, startPublisher } from "./support/publisher.ts"
-
-const SERVER = fileURLToPath(new URL("../src/server.ts", import.meta.url))
+import { SERVER, startClients, startServer } from "./support/server.ts"
 
 const redis = await startRedis(t, { appendOnly: false })
 const publisher = await startPublisher(t, redis.url)
 await publisher.link("busy")
 
-async function startServer(t: Test, env: NodeJS.ProcessEnv = {}) {
-  const child = startChild(process.execPath, [SERVER], {
-    env: {
-      ...process.env,
-      REDIS_URL: redis.url,
-      COOKIE_SECRET,
-      EDGE_PORT: "0",
-      EDGE_OPS_PORT: "0",
-      DRAIN_MS: "300",
-      ...env,
-    },
-  })
-  t.teardown(() => child.stop("SIGKILL"))
-  const listening = () => /"address":"http:\/\/127\.0\.0\.1:(\d+)","opsPort":(\d+)/.exec(child.output())
-  await waitFor("the edge to listen", () => listening() !== null, { timeoutMs: 10_000 })
-  const [, port, opsPort] = listening() ?? []
-  const ops = async (path: string) => (await fetch(`http://127.0.0.1:${opsPort}${path}`)).status
-  return { child, port: Number(port), ops }
-}
-
 const storedVisits = async () => (await publisher.batches()).flatMap(({ visits }) => visits).length
 
 t.test("SIGTERM under load fails no request and loses no click", async (t) => {
-  const { child, port, ops } = await startServer(t)
-  await waitFor("readiness", async () => (await ops("/healthz/ready")) === 200, { timeoutMs: 5_000 })
+  const { child, port, ops, ready } = await startServer(t, redis.url)
+  await ready()
   t.equal(await ops("/healthz/live"), 200)
-  const agent = new Agent({ keepAlive: true, maxSockets: 20 })
-  t.teardown(() => agent.destroy())
-  let isInBalancer = true
-  let answered = 0
-  const failures: string[] = []
-  const get = () =>
-    new Promise<void>((resolve) => {
-      const req = request(
-        { host: "127.0.0.1", port, path: "/busy", agent, headers: { host: HOST } },
-        (res) => {
-          if (res.statusCode === 302) answered++
-          else failures.push(`status ${res.statusCode}`)
-          res.resume().on("end", resolve)
-        },
-      )
-      req.on("error", (err) => {
-        failures.push(err.message)
-        resolve()
-      })
-      req.end()
-    })
-  const clients = Array.from({ length: 20 }, async () => {
-    while (isInBalancer) await get()
-  })
-  await waitFor("some load", () => answered > 2_000, { timeoutMs: 20_000 })
+  const clients = startClients(t, port, "busy", { count: 20, keepAlive: true })
+  await waitFor("some load", () => clients.answered > 2_000, { timeoutMs: 20_000 })
   const stopped = child.stop("SIGTERM")
   await waitFor("the balancer to look away", async () => (await ops("/healthz/ready")) === 503, {
     timeoutMs: 2_000,
   })
-  isInBalancer = false
-  await Promise.all(clients)
+  await clients.stop()
   t.equal(await stopped, 0)
-  t.same(failures, [])
-  t.equal(await storedVisits(), answered)
+  t.same(clients.failures, [])
+  t.equal(await storedVisits(), clients.answered)
   t.match(child.output(), '"msg":"stopped"')
 })
 
 t.test(
   "after SIGTERM requests are still answered for DRAIN_MS, each the last on its connection",
   async (t) => {
-    const { child, port, ops } = await startServer(t, { DRAIN_MS: "1500" })
-    await waitFor("readiness", async () => (await ops("/healthz/ready")) === 200, { timeoutMs: 5_000 })
+    const { child, port, ops, ready } = await startServer(t, redis.url, { DRAIN_MS: "1500" })
+    await ready()
     const agent = new Agent({ keepAlive: true })
     t.teardown(() => agent.destroy())
     const connectionHeader = (path: string) =>
@@ -99,7 +52,7 @@ t.test(
 )
 
 t.test("a clicks backlog at SIGTERM is sent before the process ends", async (t) => {
-  const { child, port } = await startServer(t, { CLICK_FLUSH_MS: "60000", DRAIN_MS: "0" })
+  const { child, port } = await startServer(t, redis.url, { CLICK_FLUSH_MS: "60000", DRAIN_MS: "0" })
   const before = await storedVisits()
   await waitFor("an answer", async () => (await head(port)) === 302, { timeoutMs: 5_000 })
   for (let i = 0; i < 10; i++) await head(port)
@@ -112,7 +65,7 @@ t.test("with Redis gone SIGTERM spills the clicks, and the next process sends th
   if (!redis.isOurs) return t.comment("skipped: this Redis cannot be restarted")
   const folder = await newFolder(t)
   const env = { SPILL_DIR: folder, CLICK_FLUSH_MS: "60000", DRAIN_MS: "0" }
-  const { child, port } = await startServer(t, env)
+  const { child, port } = await startServer(t, redis.url, env)
   await waitFor("an answer", async () => (await head(port)) === 302, { timeoutMs: 5_000 })
   await redis.kill()
   t.teardown(() => redis.restart())
@@ -123,7 +76,7 @@ t.test("with Redis gone SIGTERM spills the clicks, and the next process sends th
   t.match(child.output(), '"spilled":11')
 
   await redis.restart()
-  const next = await startServer(t, { SPILL_DIR: folder })
+  const next = await startServer(t, redis.url, { SPILL_DIR: folder })
   await waitFor("the visits", async () => (await storedVisits()) === 11, { timeoutMs: 10_000 })
   t.equal(await next.child.stop("SIGTERM"), 0)
   t.match(next.child.output(), '"formerSent":11')
@@ -135,6 +88,7 @@ t.test("settings that cannot be used are all named, and the process ends", async
     TRUSTED_PROXIES: "true",
     CACHE_MAX_LINKS: "-1",
     COOKIE_SECRET: "short",
+    WORKERS: "0",
   }
   const env = { ...process.env, ...wrong }
   const child = startChild(process.execPath, [SERVER], { env })

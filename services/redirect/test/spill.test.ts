@@ -76,6 +76,31 @@ t.test("what it took comes back as it was, oldest first, and is then gone from t
   t.match(spill.counters, { visits: 0, bytes: 0, segments: 0, lostVisits: 0, failures: 0 })
 })
 
+t.test("what lies in a worker's folder is taken over as soon as no worker has it", async (t) => {
+  const folder = await newFolder(t)
+  const worker = await openSpill(t, `${folder}/worker-1`)
+  await appendAll(worker, batches(0, 3))
+  const spill = await openSpill(t, folder)
+  await appendAll(spill, batches(3, 5))
+  t.equal((await drain(spill, 1)).length, 1)
+  t.equal(worker.counters.isOpen, true)
+  t.same(await segmentsIn(`${folder}/worker-1`), ["000000000001.segment"])
+
+  await worker.close()
+  await waitFor("the segment", () => spill.counters.segments === 2, { timeoutMs: 5_000 })
+  await appendAll(spill, batches(5, 6))
+  const taken = (await drain(spill)).map(({ sealed, isOwn }) => [String(sealed).split(" ")[1], isOwn])
+  t.same(taken, [
+    ["4", true],
+    ["0", false],
+    ["1", false],
+    ["2", false],
+    ["5", true],
+  ])
+  t.same(await segmentsIn(folder), [])
+  t.match(spill.counters, { visits: 0, bytes: 0, failures: 0 })
+})
+
 t.test(
   "what it took comes back in the next process, but for what was acknowledged with its segment",
   async (t) => {

@@ -15,7 +15,7 @@ export type Member = {
   /** Resolves to its exit code: 0 after a stop in good order. */
   stop(): Promise<number | NodeJS.Signals | null>
   kill9(): Promise<void>
-  /** A metric by its name and labels, as they are printed; 0 for one that it has not. */
+  /** A metric by its name and labels, as they are printed, and as it is now; 0 for one that it has not. */
   metric(name: string): Promise<number>
 }
 
@@ -58,10 +58,16 @@ export async function startMember(
       await current.kill9()
     },
     async metric(metric) {
-      const lines = (await (await fetch(`${current.ops}/metrics`)).text()).split("\n")
-      return Number(lines.find((line) => line.startsWith(`${metric} `))?.slice(metric.length) ?? 0)
+      const isFresh = (text: string) => valueIn(text, "qiao_edge_metrics_age_seconds") < 0.1 && text
+      const read = async () => isFresh(await (await fetch(`${current.ops}/metrics`)).text())
+      return valueIn(await waitFor("metrics as they are now", read), metric)
     },
   }
+}
+
+function valueIn(metrics: string, metric: string): number {
+  const line = metrics.split("\n").find((line) => line.startsWith(`${metric} `))
+  return Number(line?.slice(metric.length) ?? 0)
 }
 
 /** Waits for what ingests are to do; a failure shows the ends of their logs. */
