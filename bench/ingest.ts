@@ -8,9 +8,9 @@ import { createTraffic } from "./ingest/clicks.ts"
 import { withClient } from "./ingest/database.ts"
 import { fillStreams } from "./ingest/filling.ts"
 import { copyRows, readRows } from "./ingest/plain-copy.ts"
-import { cpuOfFamily, peakMemory } from "./ingest/process-use.ts"
-import { type Stores, startStores } from "./ingest/stores.ts"
 import { makeWorkspace } from "./ingest/workspace.ts"
+import { cpuOfFamily, peakMemory } from "./lib/process-use.ts"
+import { type Stores, startStores } from "./lib/stores.ts"
 
 /*
  * How many clicks a second the ingest process brings from Redis into Postgres with everything on, beside a plain COPY of the rows that it
@@ -36,8 +36,6 @@ const partitions = Number(options.partitions)
 type Round = { clicksPerSecond: number; ingestCpu: number; postgresCpu: number; memory: number }
 
 const stores = await startStores()
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-  process.on(signal, () => stores.stop().finally(() => process.exit(1)))
 try {
   const linkIds = await makeWorkspace(stores.databaseUrl, stores.redisUrl)
   const report = options.backlog

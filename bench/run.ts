@@ -1,72 +1,78 @@
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { readFileSync } from "node:fs"
-import autocannon from "autocannon"
-import { cpuMicroseconds } from "./cpu.ts"
+import { parseArgs } from "node:util"
+import { measureEdits } from "./experiments/edits.ts"
+import { measureMemory } from "./experiments/memory.ts"
+import { measureOverload } from "./experiments/overload.ts"
+import { measureStarts } from "./experiments/start.ts"
+import { withBench } from "./lib/bench.ts"
+import { measureAll, type Settings } from "./lib/contest.ts"
+import { compare } from "./report/comparison.ts"
+import { describeMachine } from "./report/machine.ts"
+import { keep, report } from "./report/report.ts"
+import type { Results, ScenarioResult } from "./report/results.ts"
+import { scenarios } from "./scenarios/all.ts"
+import type { Scenario } from "./scenarios/scenario.ts"
 
-/*
- * The edge with everything on beside a bare Fastify that answers a constant 302, in turns, on the instance that `./scripts/up` runs.
- * The machine's noise hits both alike, so read the ratio; CPU per request says more than requests per second, since the load
- * generator shares the machine.
- */
-const ROUNDS = 5
-const SECONDS = 4
-const CONNECTIONS = 64
-
-type Server = { name: string; url: string; pid: number }
-type Round = { requestsPerSecond: number; cpuPerRequest: number }
-
-const up = JSON.parse(readFileSync(`${process.env.DATA_DIR || ".data"}/up.json`, "utf8"))
-const code = `bench-${Date.now()}`
-const created = await fetch(`${up.admin}/v1/links`, {
-  method: "POST",
-  headers: { authorization: `Bearer ${up.apiKey}`, "content-type": "application/json" },
-  body: JSON.stringify({ url: "https://example.com/", code }),
+/* Edges beside servers that do less, or the same in the plainest way: README.md beside this file says how to read it. */
+const { values: options } = parseArgs({
+  options: {
+    full: { type: "boolean", default: false },
+    /** Names with commas between: of scenarios, `edits`, `start`, `overload`, `memory`. */
+    only: { type: "string" },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+  },
 })
-if (created.status !== 201) throw new Error(`no link was made: ${await created.text()}`)
 
-const bare = spawn(process.execPath, [`${import.meta.dirname}/null-servers/fastify.ts`], {
-  stdio: ["ignore", "pipe", "inherit"],
-})
-const [port] = await once(bare.stdout, "data")
-
-const servers: Server[] = [
-  { name: "bare Fastify", url: `http://127.0.0.1:${Number(String(port))}/${code}`, pid: bare.pid ?? 0 },
-  { name: "edge", url: `${up.edge.replace("localhost", "127.0.0.1")}/${code}`, pid: up.pids.edge },
-]
-const rounds = new Map(servers.map((server) => [server.name, [] as Round[]]))
-for (const server of servers) await measure(server)
-for (let round = 0; round < ROUNDS; round++) {
-  for (const server of servers) rounds.get(server.name)?.push(await measure(server))
+const usual: Settings = options.full
+  ? {
+      // Longer than the edge keeps an entry.
+      ...{ connections: 64, warmUpSeconds: 5, runInSeconds: 2, longRunInSeconds: 70 },
+      ...{ rounds: 5, seconds: 5, latencyRounds: 3, latencySeconds: 10 },
+    }
+  : {
+      ...{ connections: 64, warmUpSeconds: 2, runInSeconds: 1, longRunInSeconds: 5 },
+      ...{ rounds: 3, seconds: 2, latencyRounds: 1, latencySeconds: 3 },
+    }
+const settings: Settings = {
+  ...usual,
+  ...(options.rounds && { rounds: Number(options.rounds) }),
+  ...(options.seconds && { seconds: Number(options.seconds) }),
 }
-bare.kill()
+const EDITS_SECONDS = 30
+const STARTS = 11
+const OVERLOAD = { rounds: 3, seconds: 5 }
+const MEMORY_MINUTES = 30
 
-const [bareMedian, edgeMedian] = servers.map(({ name }) => {
-  const all = rounds.get(name) ?? []
-  const requestsPerSecond = median(all.map((round) => round.requestsPerSecond))
-  const cpuPerRequest = median(all.map((round) => round.cpuPerRequest))
-  console.log(
-    `${name}: ${Math.round(requestsPerSecond)} requests/s, ${cpuPerRequest.toFixed(1)} µs CPU a request`,
-  )
-  return { requestsPerSecond, cpuPerRequest }
-})
-if (bareMedian === undefined || edgeMedian === undefined) throw new Error("both servers were measured")
-const ratio = (edgeMedian.requestsPerSecond / bareMedian.requestsPerSecond).toFixed(2)
-const cpuRatio = (bareMedian.cpuPerRequest / edgeMedian.cpuPerRequest).toFixed(2)
-console.log(`edge ÷ bare Fastify: ${ratio} by requests per second, ${cpuRatio} by CPU per request`)
+const only = options.only?.split(",")
+const isChosen = (name: string, isShort = false) => only?.includes(name) ?? (isShort || options.full)
 
-async function measure({ name, url, pid }: Server): Promise<Round> {
-  const before = cpuMicroseconds(pid)
-  const result = await autocannon({ url, connections: CONNECTIONS, duration: SECONDS })
-  const requests = result["3xx"]
-  if (requests !== result.requests.total) throw new Error(`${name} gave other answers than redirects`)
-  return {
-    requestsPerSecond: requests / result.duration,
-    cpuPerRequest: (cpuMicroseconds(pid) - before) / requests,
+const results: Results = {
+  at: new Date().toISOString(),
+  kind: options.full ? "full" : "short",
+  machine: await describeMachine(),
+  scenarios: [],
+}
+try {
+  await measureChosen()
+} finally {
+  console.log(report(results)) // what was measured before something failed, too
+}
+// A part of a bench is no result.
+if (only === undefined) console.log(`\nWritten to ${await keep(results)}.json and .md`)
+
+async function measureChosen(): Promise<void> {
+  for (const scenario of scenarios) {
+    if (isChosen(scenario.name, scenario.isShort)) results.scenarios.push(await perform(scenario))
   }
+  if (isChosen("edits")) results.edits = await measureEdits(EDITS_SECONDS)
+  if (isChosen("start")) results.starts = await measureStarts(STARTS)
+  if (isChosen("overload")) results.overload = await measureOverload(OVERLOAD)
+  if (isChosen("memory")) results.memory = await measureMemory(MEMORY_MINUTES)
 }
 
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? Number.NaN
+async function perform({ name, title, start }: Scenario): Promise<ScenarioResult> {
+  console.error(`${title} …`)
+  const measured = await withBench(async (bench) => measureAll(await start(bench), settings))
+  const [first, ...others] = measured
+  return { name, title, measured, comparisons: first ? others.map((other) => compare(first, other)) : [] }
 }

@@ -4,9 +4,9 @@ import { freePort } from "../scripts/lib/ports.ts"
 import { root, services } from "../scripts/lib/services.ts"
 import { setUp } from "../scripts/lib/setup.ts"
 import { withClient } from "./ingest/database.ts"
-import { cpuOfFamily } from "./ingest/process-use.ts"
-import { type Stores, startStores } from "./ingest/stores.ts"
 import { makeWorkspace } from "./ingest/workspace.ts"
+import { cpuOfFamily } from "./lib/process-use.ts"
+import { type Stores, startStores } from "./lib/stores.ts"
 import { fillCounts, fillVisits } from "./stats/filling.ts"
 import {
   type Question,

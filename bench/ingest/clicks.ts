@@ -2,6 +2,7 @@ import { type BatchHeader, createBatchWriter, type RecordedVisit } from "../../p
 import type { Outcome } from "../../packages/core/src/decide.ts"
 import type { Visitor } from "../../packages/core/src/visitor.ts"
 import { type Random, randomFrom } from "../../packages/core/test/support/random.ts"
+import { zipf } from "../lib/zipf.ts"
 
 /*
  * Clicks as a busy workspace gets them: links by Zipf's law, 100,000 people with an address and one of 5,000 browsers each, who come
@@ -70,7 +71,7 @@ export type Traffic = { batch(nowMs: number): { sealed: string; instance: number
 export function createTraffic(seed: number, linkIds: string[], peopleCount = PEOPLE): Traffic {
   const random = randomFrom(seed)
   const people = makePeople(random, peopleCount)
-  const linkOf = zipf(random, linkIds)
+  const draw = zipf(random, linkIds.length)
   const tokens: { token: string; linkId: string; person: Person }[] = []
   const edges = Array.from({ length: INSTANCES }, () => ({
     ...{ instance: `bench-${random.below(2 ** 32).toString(36)}`, sequence: 0, accepted: 0 },
@@ -82,7 +83,7 @@ export function createTraffic(seed: number, linkIds: string[], peopleCount = PEO
       tokens.length > 1_000 && random.next() < 0.05 ? tokens.splice(random.below(1_000), 1)[0] : undefined
     const person = back?.person ?? people[random.below(people.length)]
     if (person === undefined) throw new Error("there are people")
-    const linkId = back?.linkId ?? linkOf()
+    const linkId = back?.linkId ?? linkIds[draw()] ?? ""
     const outcome: Outcome = back === undefined && random.next() < 0.1 ? "guide" : "redirect"
     const guideToken = back?.token ?? (outcome === "guide" ? tokenOf(random) : "")
     if (outcome === "guide") tokens.push({ token: guideToken, linkId, person })
@@ -144,25 +145,4 @@ function tokenOf(random: Random): string {
       .toString(36)
       .padStart(5, "0")
   return `${part()}${part()}x`
-}
-
-/** Picks with a probability that falls as 1 / rank. */
-function zipf(random: Random, items: string[]): () => string {
-  const sums: number[] = []
-  let sum = 0
-  for (let rank = 1; rank <= items.length; rank++) {
-    sum += 1 / rank
-    sums.push(sum)
-  }
-  return () => {
-    const at = random.next() * sum
-    let low = 0
-    let high = sums.length - 1
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((sums[middle] ?? 0) < at) low = middle + 1
-      else high = middle
-    }
-    return items[low] ?? ""
-  }
 }

@@ -34,24 +34,13 @@ export const rules: Rule[] = [
   },
   {
     files: ["bench/**"],
-    except: ["bench/decide.ts", "bench/ingest.ts", "bench/ingest/**", "bench/stats.ts", "bench/stats/**"],
-    never: ["packages/**", "services/**", "scripts/**"],
-    because: "the bench speaks HTTP only",
-  },
-  {
-    files: ["bench/decide.ts"],
-    never: ["services/**", "scripts/**"],
-    because: "the bench of the decision needs core alone",
-  },
-  {
-    files: ["bench/ingest.ts", "bench/ingest/**"],
     never: ["services/**"],
-    because: "the bench of ingesting makes the edges' batches and starts the real process",
+    because: "the bench starts the real processes; it fills and reads Redis by what core says",
   },
   {
-    files: ["bench/stats.ts", "bench/stats/**"],
-    never: ["packages/**", "services/**"],
-    because: "the bench of statistics starts the real process and speaks HTTP with it",
+    files: ["bench/null-servers/**"],
+    never: ["packages/**", "scripts/**", "bench/lib/**"],
+    because: "a null server knows nothing of what it is compared with",
   },
   {
     files: ["services/*/src/routes/**"],
@@ -71,7 +60,7 @@ export const rules: Rule[] = [
   },
   {
     files: ["**"],
-    never: ["services/*/src/{server,publisher,ingest}.ts"],
+    never: ["services/*/src/{server,worker,ops-thread,publisher,ingest}.ts"],
     because: "a file that starts a process is nobody's module",
   },
 ]

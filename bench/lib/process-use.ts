@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs"
 
+/** Linux counts CPU time in ticks of 10 ms. */
 const TICK_MICROSECONDS = 10_000
 
-/** CPU time of a process, of its children, and of those that ended, in microseconds; NaN where there is no /proc. */
+/** CPU time of a process with its threads, of its children, and of those that ended, in microseconds; NaN where there is no /proc. */
 export function cpuOfFamily(pid: number): number {
   let sum = 0
   for (const each of [pid, ...childrenOf(pid)]) {
@@ -15,11 +16,20 @@ export function cpuOfFamily(pid: number): number {
   return sum === 0 ? Number.NaN : sum
 }
 
+/** The memory that a process and its children have now, in MB. Pages that they share count for each. */
+export function memoryOfFamily(pid: number): number {
+  return [pid, ...childrenOf(pid)].reduce((sum, each) => sum + megabytes(each, "VmRSS"), 0)
+}
+
 /** The most memory a process has had at once, in MB. */
 export function peakMemory(pid: number): number {
+  return megabytes(pid, "VmHWM")
+}
+
+function megabytes(pid: number, field: string): number {
   try {
-    const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
-    return Number(kilobytes) / 1_024
+    const status = readFileSync(`/proc/${pid}/status`, "utf8")
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1_024
   } catch {
     return Number.NaN
   }

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { withBench } from "../lib/bench.ts"
+import type { Edge } from "../lib/edge.ts"
+import { lineThrough } from "../lib/line.ts"
+import { applyLoad } from "../lib/load.ts"
+import { sumOf } from "../lib/metrics.ts"
+import { memoryOfFamily } from "../lib/process-use.ts"
+import { takeVisits } from "../lib/redis-use.ts"
+import { startSeededEdge } from "../lib/seeded-edge.ts"
+import { zipfTraffic } from "../lib/zipf-traffic.ts"
+
+/* Whether an edge's memory grows under a steady load, once its caches are full. */
+const LINKS = 100_000
+const CONNECTIONS = 64
+const SAMPLE_SECONDS = 2
+/** The least of so many samples: what a garbage collection leaves. */
+const SAMPLES_A_WINDOW = 10
+/** By then the tables are full, and what expired was read again several times. */
+const WARM_UP_MINUTES = 5
+/** After the warm-up; in less a line says nothing. */
+const MEASURED_MINUTES_MIN = 5
+/** Of what it has after the warm-up, over the time measured; more is a leak. */
+const GROWTH_MAX = 0.05
+
+/** Megabytes. `trend` is null where the time was too short to tell. */
+export type Memory = {
+  minutes: number
+  requestsPerSecond: number
+  windows: MemoryWindow[]
+  trend: { rss: Trend; heap: Trend } | null
+}
+export type MemoryWindow = { atMinutes: number; rssMb: number; heapMb: number }
+/** Of a line through all windows after the warm-up; `growth` is what it rises by, as a share of where it begins. */
+export type Trend = { mbAnHour: number; growth: number; isSteady: boolean }
+
+export function measureMemory(minutes: number): Promise<Memory> {
+  return withBench(async (bench) => {
+    const { edge, redis } = await startSeededEdge(bench, { links: LINKS })
+    const traffic = await zipfTraffic(bench, LINKS)
+    const load = applyLoad({ port: edge.port, traffic, connections: CONNECTIONS, seconds: minutes * 60 })
+    const windows = await watchMemory(edge, load, () => takeVisits(redis))
+    const { requests, seconds } = await load
+    const isLong = minutes >= WARM_UP_MINUTES + MEASURED_MINUTES_MIN
+    const warm = windows.filter(({ atMinutes }) => atMinutes >= WARM_UP_MINUTES)
+    const trend = (of: (window: MemoryWindow) => number) =>
+      trendOf(warm.map((window) => [window.atMinutes, of(window)]))
+    return {
+      ...{ minutes, requestsPerSecond: requests / seconds, windows },
+      trend: isLong ? { rss: trend(({ rssMb }) => rssMb), heap: trend(({ heapMb }) => heapMb) } : null,
+    }
+  })
+}
+
+/** Visits are taken meanwhile as ingest takes them, or the edge would end by spilling. */
+async function watchMemory(
+  edge: Edge,
+  load: Promise<unknown>,
+  ingest: () => Promise<unknown>,
+): Promise<MemoryWindow[]> {
+  let isOver = false
+  const end = load.finally(() => {
+    isOver = true
+  })
+  const startedMs = performance.now()
+  const windows: MemoryWindow[] = []
+  for (let i = 0; !isOver; i++) {
+    await Promise.race([sleep(SAMPLE_SECONDS * 1_000), end])
+    const rssMb = memoryOfFamily(edge.pid)
+    const heapMb = sumOf(await edge.metrics(), "nodejs_heap_size_used_bytes") / 2 ** 20
+    await ingest()
+    const window = windows.at(-1)
+    if (window === undefined || i % SAMPLES_A_WINDOW === 0) {
+      windows.push({ atMinutes: (performance.now() - startedMs) / 60_000, rssMb, heapMb })
+    } else {
+      window.rssMb = Math.min(window.rssMb, rssMb)
+      window.heapMb = Math.min(window.heapMb, heapMb)
+    }
+  }
+  return windows
+}
+
+function trendOf(points: [atMinutes: number, mb: number][]): Trend {
+  const { slope, at } = lineThrough(points)
+  const [first = 0, last = 0] = [points[0]?.[0], points.at(-1)?.[0]]
+  const growth = (slope * (last - first)) / at(first)
+  return { mbAnHour: slope * 60, growth, isSteady: growth <= GROWTH_MAX }
+}

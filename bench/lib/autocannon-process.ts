@@ -1,0 +1,33 @@
+import { randomInt } from "node:crypto"
+import { readFileSync } from "node:fs"
+import autocannon from "autocannon"
+import type { Load, LoadResult } from "./load.ts"
+import { HEADERS } from "./traffic.ts"
+
+/** The load of its argument, by autocannon; prints a LoadResult. */
+const load: Load = JSON.parse(process.argv[2] ?? "")
+const lines = (file: string) => readFileSync(file, "utf8").split("\n")
+const [paths, agents] = [lines(load.traffic.pathsFile), lines(load.traffic.agentsFile)]
+let position = randomInt(2 ** 31)
+
+const result = await autocannon({
+  url: `http://127.0.0.1:${load.port}`,
+  ...{ connections: load.connections, duration: load.seconds },
+  requests: [
+    {
+      setupRequest(request) {
+        const path = paths[position++ % paths.length] ?? "/"
+        const agent = agents[Math.floor(Math.random() * agents.length)] ?? ""
+        return { ...request, path, headers: { ...HEADERS, host: load.traffic.host, "user-agent": agent } }
+      },
+    },
+  ],
+})
+const printed: LoadResult = {
+  requests: result.requests.total,
+  seconds: result.duration,
+  refused: result["4xx"] + result["5xx"],
+  timedOut: result.timeouts,
+  failed: result.errors - result.timeouts,
+}
+console.log(JSON.stringify(printed))

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs"
+import { cpus, release, totalmem } from "node:os"
+import { run } from "../../scripts/lib/run.ts"
+import { root } from "../../scripts/lib/services.ts"
+import { isPinned } from "../lib/cores.ts"
+import { loadGenerator } from "../lib/load.ts"
+import { hasNginxLua } from "../lib/nginx.ts"
+
+export type Machine = {
+  commit: string
+  cpu: string
+  cores: number
+  kernel: string
+  memoryGb: number
+  versions: Record<string, string>
+  loadGenerator: string
+  isPinned: boolean
+  hasNginxLua: boolean
+}
+
+/** What a result depends on beside the code. */
+export async function describeMachine(): Promise<Machine> {
+  const cores = cpus()
+  return {
+    commit: await commit(),
+    cpu: cores[0]?.model ?? "",
+    cores: cores.length,
+    kernel: release(),
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    versions: {
+      node: process.versions.node,
+      fastify: versionOfPackage("fastify"),
+      redis: await firstMatch("redis-server --version", /v=([\d.]+)/),
+      nginx: await firstMatch("nginx -v 2>&1", /nginx\/([\d.]+)/),
+      wrk: await firstMatch("wrk -v; true", /wrk (?:debian\/)?([\d.]+)/),
+    },
+    loadGenerator,
+    isPinned,
+    hasNginxLua,
+  }
+}
+
+/** And whether there are changes that are in no commit. */
+async function commit(): Promise<string> {
+  const short = await run("git", ["rev-parse", "--short", "HEAD"], { cwd: root }).catch(() => "unknown")
+  const changes = await run("git", ["status", "--porcelain"], { cwd: root }).catch(() => "")
+  return changes === "" ? short.trim() : `${short.trim()}-dirty`
+}
+
+function versionOfPackage(name: string): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(`${root}/node_modules/${name}/package.json`, "utf8"),
+  )
+  return manifest.version
+}
+
+async function firstMatch(shellCommand: string, pattern: RegExp): Promise<string> {
+  const printed = await run("sh", ["-c", shellCommand]).catch(() => "")
+  return pattern.exec(printed)?.[1] ?? "absent"
+}

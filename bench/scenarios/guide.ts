@@ -1,0 +1,26 @@
+import { randomFrom } from "../../packages/core/test/support/random.ts"
+import { bareFastify, edgeContestant } from "../lib/contestants.ts"
+import { codeOf, HOST } from "../lib/links.ts"
+import { startSeededEdge } from "../lib/seeded-edge.ts"
+import { writeTraffic } from "../lib/traffic.ts"
+import { makeUserAgents, weChat } from "../lib/user-agents.ts"
+import type { Scenario } from "./scenario.ts"
+
+const USER_AGENTS = 1_000
+
+export const guide: Scenario = {
+  name: "guide",
+  title: "The guide page of one link, for 1,000 User-Agents of WeChat",
+  async start(bench) {
+    const { edge, redis } = await startSeededEdge(bench, {
+      links: 1,
+      settingsOf: () => ({ guidePlatforms: new Set(["wechat"]) }),
+    })
+    const traffic = await writeTraffic(bench, {
+      host: HOST,
+      paths: [`/${codeOf(0)}`],
+      agents: makeUserAgents(randomFrom(1), USER_AGENTS, weChat),
+    })
+    return [edgeContestant(edge, redis, traffic), await bareFastify(bench, traffic)]
+  },
+}

@@ -1,0 +1,27 @@
+import { bareFastify, edgeContestant } from "../lib/contestants.ts"
+import { codeOf, HOST } from "../lib/links.ts"
+import { hasNginx, startNginx } from "../lib/nginx.ts"
+import { startNullServer } from "../lib/null-servers.ts"
+import { startSeededEdge } from "../lib/seeded-edge.ts"
+import { writeTraffic } from "../lib/traffic.ts"
+import { SAFARI } from "../lib/user-agents.ts"
+import type { Scenario } from "./scenario.ts"
+
+export const hot: Scenario = {
+  name: "hot",
+  title: "One link, one User-Agent",
+  isShort: true,
+  async start(bench) {
+    const { edge, redis } = await startSeededEdge(bench, { links: 1 })
+    const traffic = await writeTraffic(bench, { host: HOST, paths: [`/${codeOf(0)}`], agents: [SAFARI] })
+    const others = [
+      await startNullServer(bench, "bare node:http"),
+      ...(hasNginx ? [await startNginx(bench)] : []),
+    ]
+    return [
+      edgeContestant(edge, redis, traffic),
+      await bareFastify(bench, traffic),
+      ...others.map((server) => ({ name: server.name, server, traffic })),
+    ]
+  },
+}

@@ -1,0 +1,30 @@
+import { randomFrom } from "../../packages/core/test/support/random.ts"
+import { edgeContestant, plainRedirectors } from "../lib/contestants.ts"
+import { codeOf, HOST } from "../lib/links.ts"
+import { startSeededEdge } from "../lib/seeded-edge.ts"
+import { writeTraffic } from "../lib/traffic.ts"
+import { makeUserAgents } from "../lib/user-agents.ts"
+import type { Scenario } from "./scenario.ts"
+
+const LINKS = 1_000_000
+const CACHED = 50_000
+const VISITS = 500_000
+const USER_AGENTS = 5_000
+
+export const miss: Scenario = {
+  name: "miss",
+  title: "A million links, all as often, of which the edge may keep 50,000",
+  async start(bench) {
+    const { edge, redis } = await startSeededEdge(bench, {
+      ...{ links: LINKS, isPlainToo: true },
+      env: { CACHE_MAX_LINKS: String(CACHED) },
+    })
+    const random = randomFrom(1)
+    const traffic = await writeTraffic(bench, {
+      host: HOST,
+      paths: Array.from({ length: VISITS }, () => `/${codeOf(random.below(LINKS))}`),
+      agents: makeUserAgents(random, USER_AGENTS),
+    })
+    return [edgeContestant(edge, redis, traffic), ...(await plainRedirectors(bench, redis, traffic))]
+  },
+}

@@ -1,0 +1,45 @@
+import { compileRule } from "../../packages/core/src/decide.ts"
+import type { When } from "../../packages/core/src/rule.ts"
+import { randomFrom } from "../../packages/core/test/support/random.ts"
+import { edgeContestant } from "../lib/contestants.ts"
+import { codeOf, HOST } from "../lib/links.ts"
+import { startSeededEdge } from "../lib/seeded-edge.ts"
+import { writeTraffic } from "../lib/traffic.ts"
+import { makeUserAgents } from "../lib/user-agents.ts"
+import type { Scenario } from "./scenario.ts"
+
+/** None holds for any visit of the bench, so every one is tried. */
+const WHENS: When[] = [
+  { language: ["en", "zh-TW"] },
+  { country: ["US", "JP"] },
+  { region: ["CN-BJ", "CN-SH"] },
+  { ip: ["10.0.0.0/8", "2001:db8::/32"] },
+  { query: [{ name: "utm_source", value: "mail" }] },
+  { referrer: ["example.org"] },
+  { after: "2040-01-01T00:00:00.000Z" },
+  { before: "2020-01-01T00:00:00.000Z" },
+  { weekday: ["sat", "sun"], timeZone: "Asia/Shanghai", platform: ["twitter"] },
+  { hours: [{ from: "22:00", to: "06:00" }], timeZone: "Asia/Shanghai", referrer: ["example.org"] },
+]
+const USER_AGENTS = 5_000
+
+export const rules: Scenario = {
+  name: "rules",
+  title: "A link with ten rules beside a link with none, on one edge",
+  async start(bench) {
+    const { edge, redis } = await startSeededEdge(bench, {
+      links: 2,
+      settingsOf: (i) => (i === 0 ? { rules: WHENS.map(ruleOf) } : {}),
+    })
+    const agents = makeUserAgents(randomFrom(1), USER_AGENTS)
+    const trafficOf = (i: number) => writeTraffic(bench, { host: HOST, paths: [`/${codeOf(i)}`], agents })
+    return [
+      { ...edgeContestant(edge, redis, await trafficOf(0)), name: "ten rules" },
+      { ...edgeContestant(edge, redis, await trafficOf(1)), name: "no rule" },
+    ]
+  },
+}
+
+function ruleOf(when: When) {
+  return compileRule({ when, then: { redirect: "https://example.com/" } })
+}

@@ -1,0 +1,22 @@
+import { bareFastify, edgeContestant } from "../lib/contestants.ts"
+import { codeOf, HOST } from "../lib/links.ts"
+import { startSeededEdge } from "../lib/seeded-edge.ts"
+import { writeTraffic } from "../lib/traffic.ts"
+import { SAFARI } from "../lib/user-agents.ts"
+import type { Scenario } from "./scenario.ts"
+
+const CODES = 500_000
+
+export const unknown: Scenario = {
+  name: "unknown",
+  title: "A scanner: codes that no link has, from one network",
+  async start(bench) {
+    const { edge, redis } = await startSeededEdge(bench, { links: 1 })
+    const traffic = await writeTraffic(bench, {
+      host: HOST,
+      paths: Array.from({ length: CODES }, (_, i) => `/${codeOf(i + 1)}`),
+      agents: [SAFARI],
+    })
+    return [edgeContestant(edge, redis, traffic), await bareFastify(bench, traffic)]
+  },
+}
