@@ -25,14 +25,21 @@ export function createWaits(options: { deadlineMs: number; max: number; now: () 
     const [oldest] = open
     timer = oldest && setTimeout(expire, Math.max(1, oldest.dueAt - now())).unref()
   }
+  // Timers come before what has arrived: an answer that lies there unread, as this process was busy, is in time.
   const expire = () => {
+    const expiredAt = now()
+    setImmediate(() => {
+      failThoseDueUntil(expiredAt)
+      arm()
+    })
+  }
+  const failThoseDueUntil = (time: number) => {
     for (const wait of open) {
-      if (wait.dueAt > now()) break
+      if (wait.dueAt > time) break
       open.delete(wait)
       deadlines++
       wait.fail(new Error("Redis did not answer in time"))
     }
-    arm()
   }
 
   return {
