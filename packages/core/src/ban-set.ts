@@ -19,16 +19,16 @@ export const NO_BANS: BanSet = { hosts: new Set(), domains: new Set(), workspace
 type BanSetWire = { h: string[]; d: string[]; w: string[] }
 
 export function encodeBanSet(version: RecordVersion, bans: BanSet): string {
-  return encodeVersioned(version, { h: [...bans.hosts], d: [...bans.domains], w: [...bans.workspaces] })
+  const wire: BanSetWire = { h: [...bans.hosts], d: [...bans.domains], w: [...bans.workspaces] }
+  return encodeVersioned(version, JSON.stringify(wire))
 }
 
 /** Throws on a value that no version of this code wrote. */
 export function decodeBanSet(value: string): Versioned<BanSet> {
-  return decodeVersioned(value, ({ h, d, w }: BanSetWire) => ({
-    hosts: new Set(h),
-    domains: new Set(d),
-    workspaces: new Set(w),
-  }))
+  return decodeVersioned(value, (body) => {
+    const { h, d, w } = JSON.parse(body) as BanSetWire
+    return { hosts: new Set(h), domains: new Set(d), workspaces: new Set(w) }
+  })
 }
 
 export function isDomainBanned(bans: BanSet, { host, workspaceId }: DomainRecord): boolean {

@@ -38,12 +38,16 @@ type DomainWire = {
 }
 
 export function encodeDomain(version: RecordVersion, domain: DomainRecord | null): string {
-  return encodeVersioned(version, domain && toWire(domain))
+  return encodeVersioned(version, domain && JSON.stringify(toWire(domain)))
 }
 
 /** Throws on a value that no version of this code wrote. */
 export function decodeDomain(value: string): Versioned<DomainRecord> {
-  return decodeVersioned(value, (wire: DomainWire) => ({
+  return decodeVersioned(value, (body) => fromWire(JSON.parse(body) as DomainWire))
+}
+
+function fromWire(wire: DomainWire): DomainRecord {
+  return {
     host: wire.h,
     workspaceId: wire.w,
     caseSensitive: wire.ci === undefined,
@@ -56,7 +60,7 @@ export function decodeDomain(value: string): Versioned<DomainRecord> {
     robotsTxt: wire.rb ?? null,
     brand: wire.br ?? null,
     wechatSignatureUrl: wire.ws ?? null,
-  }))
+  }
 }
 
 function toWire(domain: DomainRecord): DomainWire {

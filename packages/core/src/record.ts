@@ -31,10 +31,8 @@ export type LinkRecord = {
   ruleSetId: string | null
 }
 
-/** The wire form leaves out what has its default, as most links are plain ones. */
-type LinkWire = {
-  i: string
-  u: string
+/** What a link has that is not its default, and so nothing of most. */
+type SettingsWire = {
   s?: RedirectStatus
   off?: 1
   ban?: 1
@@ -56,14 +54,29 @@ type LinkWire = {
 export type EncodableLink = Omit<LinkRecord, "rules"> & { rules: readonly Pick<CompiledRule, "rule">[] }
 
 export function encodeLink(version: RecordVersion, link: EncodableLink | null): string {
-  return encodeVersioned(version, link && toWire(link))
+  return encodeVersioned(version, link && toBody(link))
 }
 
 /** Throws on a value that no version of this code wrote. */
 export function decodeLink(value: string): Versioned<LinkRecord> {
-  return decodeVersioned(value, (wire: LinkWire) => ({
-    id: wire.i,
-    url: wire.u,
+  return decodeVersioned(value, fromBody)
+}
+
+/** `<id> <url>` and, unless it is a plain one, ` <settings as JSON>`: neither an id nor an href has a space. */
+function toBody(link: EncodableLink): string {
+  const plain = `${link.id} ${link.url}`
+  const settings = JSON.stringify(settingsOf(link))
+  return settings === "{}" ? plain : `${plain} ${settings}`
+}
+
+function fromBody(body: string): LinkRecord {
+  const idEnd = body.indexOf(" http")
+  if (idEnd < 1) throw new Error(`not a link: ${body.slice(0, 40)}`)
+  const urlEnd = body.indexOf(" ", idEnd + 1)
+  const wire = urlEnd === -1 ? NO_SETTINGS : (JSON.parse(body.slice(urlEnd)) as SettingsWire)
+  return {
+    id: body.slice(0, idEnd),
+    url: body.slice(idEnd + 1, urlEnd === -1 ? body.length : urlEnd),
     redirectStatus: wire.s ?? 302,
     enabled: wire.off === undefined,
     banned: wire.ban === 1,
@@ -79,16 +92,15 @@ export function decodeLink(value: string): Versioned<LinkRecord> {
     allowPlatforms: wire.a === undefined ? null : new Set(wire.a),
     rules: wire.ru === undefined ? NO_RULES : wire.ru.map(compileRule),
     ruleSetId: wire.rs ?? null,
-  }))
+  }
 }
 
+const NO_SETTINGS: SettingsWire = {}
 const NO_PLATFORMS: ReadonlySet<Platform> = new Set()
 const NO_RULES: readonly CompiledRule[] = []
 
-function toWire(link: EncodableLink): LinkWire {
+function settingsOf(link: EncodableLink): SettingsWire {
   return {
-    i: link.id,
-    u: link.url,
     ...(link.redirectStatus !== 302 && { s: link.redirectStatus }),
     ...(!link.enabled && { off: 1 as const }),
     ...(link.banned && { ban: 1 as const }),

@@ -5,16 +5,14 @@ import { decodeVersioned, encodeVersioned, type RecordVersion, type Versioned } 
 /** Rules that many links share. */
 export type RuleSetRecord = { rules: readonly CompiledRule[] }
 
-type RuleSetWire = { ru: Rule[] }
-
 /** See `EncodableLink`. */
 export type EncodableRuleSet = { rules: readonly Pick<CompiledRule, "rule">[] }
 
 export function encodeRuleSet(version: RecordVersion, ruleSet: EncodableRuleSet | null): string {
-  return encodeVersioned(version, ruleSet && { ru: ruleSet.rules.map(({ rule }) => rule) })
+  return encodeVersioned(version, ruleSet && JSON.stringify(ruleSet.rules.map(({ rule }) => rule)))
 }
 
 /** Throws on a value that no version of this code wrote. */
 export function decodeRuleSet(value: string): Versioned<RuleSetRecord> {
-  return decodeVersioned(value, (wire: RuleSetWire) => ({ rules: wire.ru.map(compileRule) }))
+  return decodeVersioned(value, (body) => ({ rules: (JSON.parse(body) as Rule[]).map(compileRule) }))
 }

@@ -8,16 +8,15 @@ export function isNewer(a: RecordVersion, b: RecordVersion): boolean {
   return a.epoch === b.epoch ? a.revision > b.revision : a.epoch > b.epoch
 }
 
-/** `<epoch>.<revision>.<json>`: a Lua script compares the versions without parsing the rest. */
-export function encodeVersioned({ epoch, revision }: RecordVersion, wire: object | null): string {
-  return `${epoch}.${revision}.${JSON.stringify(wire)}`
+/** `<epoch>.<revision>.<body>`: a Lua script compares the versions without parsing the rest. A tombstone's body is empty. */
+export function encodeVersioned({ epoch, revision }: RecordVersion, body: string | null): string {
+  return `${epoch}.${revision}.${body ?? ""}`
 }
 
 /** Throws on a value that no version of this code wrote. */
-export function decodeVersioned<Wire, T>(value: string, toRecord: (wire: Wire) => T): Versioned<T> {
-  const { epoch, revision, json } = split(value)
-  const wire = JSON.parse(json) as Wire | null
-  return { epoch, revision, record: wire === null ? null : toRecord(wire) }
+export function decodeVersioned<T>(value: string, toRecord: (body: string) => T): Versioned<T> {
+  const { epoch, revision, body } = split(value)
+  return { epoch, revision, record: body === "" ? null : toRecord(body) }
 }
 
 /** Throws on a value without a version. */
@@ -25,7 +24,7 @@ export function versionOf(value: string): RecordVersion {
   return split(value)
 }
 
-function split(value: string): RecordVersion & { json: string } {
+function split(value: string): RecordVersion & { body: string } {
   const first = value.indexOf(".")
   const second = value.indexOf(".", first + 1)
   const epoch = Number(value.slice(0, first))
@@ -33,5 +32,5 @@ function split(value: string): RecordVersion & { json: string } {
   if (first < 1 || second < 0 || !Number.isSafeInteger(epoch) || !Number.isSafeInteger(revision)) {
     throw new Error(`not a record: ${value.slice(0, 40)}`)
   }
-  return { epoch, revision, json: value.slice(second + 1) }
+  return { epoch, revision, body: value.slice(second + 1) }
 }

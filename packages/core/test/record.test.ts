@@ -73,14 +73,17 @@ t.test("a rule set and the ban set come back as they were written", async (t) =>
   t.same(decodeBanSet(encodeBanSet(version, bans)), { ...version, record: bans })
 })
 
-t.test("a plain link takes little more than its url", async (t) => {
-  t.ok(encodeLink(version, plain).length <= plain.url.length + 60)
+t.test("a plain link takes its version, id and url, and no more", async (t) => {
+  t.equal(encodeLink(version, plain), `3.41.${plain.id} ${plain.url}`)
 })
 
 t.test("the version can be read alone, and what has none throws", async (t) => {
   t.match(versionOf(encodeLink(version, plain)), version)
   for (const value of ["", "x", "1.", "1.x.{}", "a.1.{}", "{}", "1.2"]) {
     t.throws(() => decodeLink(value), { message: /not a record/ }, value)
+  }
+  for (const body of ["null", "{}", "lnk_1", "lnk_1 ftp://a/", " https://a/", "lnk_1 https://a/ x"]) {
+    t.throws(() => decodeLink(`1.2.${body}`), body)
   }
 })
 
