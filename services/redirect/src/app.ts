@@ -17,11 +17,14 @@ export function buildApp(config: Config, deps: RedirectDeps): FastifyInstance {
   const incoming = createIncoming(config.TRUSTED_PROXIES)
   const serve = createServe(deps)
   const app = Fastify({
-    serverFactory: (others) =>
-      createServer(SERVER, (raw, res) => {
+    serverFactory(others) {
+      const server = createServer(serverOptions(config), (raw, res) => {
         if (raw.method === "GET" || raw.method === "HEAD") serve(incoming(raw), res)
         else others(raw, res)
-      }),
+      })
+      server.maxConnections = config.CONNECTIONS_MAX
+      return server.setTimeout(config.CLIENT_STALLED_MS)
+    },
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     return503OnClosing: false,
     clientErrorHandler: refuseUnparsable,
@@ -41,15 +44,16 @@ const noSchemas = () => {
   throw new Error("no route of the edge has a schema")
 }
 
-const SERVER: ServerOptions = {
-  // No stream is set up for a body that no header speaks of: a sixth of what Node takes for a request.
-  optimizeEmptyRequests: true,
-  maxHeaderSize: 16_384,
-  headersTimeout: 10_000,
-  requestTimeout: 15_000,
-  connectionsCheckingInterval: 5_000,
-  // Longer than balancers keep idle connections (60 s), so that they close them first.
-  keepAliveTimeout: 72_000,
+function serverOptions({ CLIENT_REQUEST_MS, CLIENT_IDLE_MS }: Config): ServerOptions {
+  return {
+    // No stream is set up for a body that no header speaks of: a sixth of what Node takes for a request.
+    optimizeEmptyRequests: true,
+    maxHeaderSize: 16_384,
+    headersTimeout: CLIENT_REQUEST_MS,
+    requestTimeout: CLIENT_REQUEST_MS,
+    connectionsCheckingInterval: CLIENT_REQUEST_MS / 4,
+    keepAliveTimeout: CLIENT_IDLE_MS,
+  }
 }
 
 const UNPARSABLE: Record<string, string> = {

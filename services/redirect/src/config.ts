@@ -28,6 +28,15 @@ const schema = z.object({
   LOG_LEVEL: logLevel,
   TRUSTED_PROXIES: networks,
 
+  /** Open at the same time; more are closed as they come. Each takes a file descriptor, as Redis and the spill do. */
+  CONNECTIONS_MAX: count(10_000),
+  /** From a connection, or a request's first byte, until the whole request is there. */
+  CLIENT_REQUEST_MS: count(10_000),
+  /** A connection on which an answer waits and nothing of it is taken is cut after one to two times this. */
+  CLIENT_STALLED_MS: count(30_000),
+  /** A connection without a request. Longer than balancers keep idle ones (60 s), so that they close them first. */
+  CLIENT_IDLE_MS: count(72_000),
+
   REDIS_URL: redisUrl,
   /** A visitor waits no longer than this for Redis. */
   REDIS_DEADLINE_MS: count(250),
@@ -51,7 +60,7 @@ const schema = z.object({
   UNKNOWN_TTL_MS: count(2_000),
   /** How old a value may be that is served because Redis fails. */
   STALE_MAX_MS: count(86_400_000),
-  VISITOR_MEMO_MAX: count(50_000),
+  VISITOR_MEMO_MAX: count(200_000),
 
   CLICK_FLUSH_MS: count(250),
   CLICK_BATCH_MAX: count(1_000),

@@ -26,6 +26,7 @@ export type Found<T> = RecordVersion & {
   value: T | null
   /** What it was read from. */
   text: string
+  sizeBytes: number
   generation: number
   expiresAtMs: number
   readAtMs: number
@@ -62,6 +63,8 @@ const newCounters = () => ({
   unavailable: 0,
 })
 
+type Read<T> = Omit<Found<T>, "kind" | "generation" | "expiresAtMs" | "readAtMs">
+
 type Flight<T> = {
   generation: number
   isSuperseded: boolean
@@ -80,8 +83,8 @@ export function createRecordReader<Record extends object, T extends object>(opti
   prepare: (record: Record) => T
   entriesMax: number
   sizeMaxBytes: number
-  /** What an entry takes of memory, in bytes; `length` is that of the text it was read from. */
-  sizeOf: (length: number, value: T | null) => number
+  /** What an entry takes of memory, in bytes; `text` is what it was read from. */
+  sizeOf: (text: string, value: T | null) => number
   unknownMax: number
   ttlMs: number
   unknownTtlMs: number
@@ -95,7 +98,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
   const cache = createCache<Found<T>>({
     max: options.entriesMax,
     maxBytes: options.sizeMaxBytes,
-    bytesOf: ({ text, value }) => options.sizeOf(text.length, value),
+    bytesOf: ({ sizeBytes }) => sizeBytes,
   })
   const unknown = createCache<{ generation: number; expiresAtMs: number }>({ max: options.unknownMax })
   const flights = new Map<string, Flight<T>>()
@@ -140,7 +143,9 @@ export function createRecordReader<Record extends object, T extends object>(opti
       return keep(key, flight, held)
     }
     const { epoch, revision, record } = decode(value)
-    return keep(key, flight, { epoch, revision, value: record && prepare(record), text: value })
+    const prepared = record && prepare(record)
+    const sizeBytes = options.sizeOf(value, prepared)
+    return keep(key, flight, { epoch, revision, value: prepared, text: value, sizeBytes })
   }
 
   const acceptAbsence = (key: string, flight: Flight<T>, markerEpoch: number): Answer<T> => {
@@ -157,13 +162,15 @@ export function createRecordReader<Record extends object, T extends object>(opti
   const keep = (
     key: string,
     flight: Flight<T>,
-    { epoch, revision, value, text }: Pick<Found<T>, "epoch" | "revision" | "value" | "text">,
+    { epoch, revision, value, text, sizeBytes }: Read<T>,
   ): Found<T> => {
     const readAtMs = now()
     const expiresAtMs = readAtMs + options.ttlMs * (0.9 + 0.2 * random())
     const { generation } = flight
-    const version = { epoch, revision }
-    const found: Found<T> = { kind: "found", ...version, value, text, generation, expiresAtMs, readAtMs }
+    const found: Found<T> = {
+      ...{ kind: "found", epoch, revision, value, text, sizeBytes },
+      ...{ generation, expiresAtMs, readAtMs },
+    }
     if (!flight.isSuperseded) {
       cache.set(key, found)
       unknown.delete(key)

@@ -6,6 +6,7 @@ import type { Changes } from "./changes.ts"
 import type { Config } from "./config.ts"
 import { createRecordReader, type RecordReader } from "./links.ts"
 import { type PreparedLink, prepareLink } from "./prepare.ts"
+import { sizeOfDomain, sizeOfLink, sizeOfRuleSet } from "./record-sizes.ts"
 import { createRecordSource } from "./record-source.ts"
 import type { Waits } from "./waits.ts"
 
@@ -16,13 +17,6 @@ export type Readers = {
 }
 
 const MB = 2 ** 20
-
-/** Measured, in bytes a character: 9.5 for a plain link, 10 to 12 with small rules, 20 with many kinds of conditions, 34 at worst. */
-const sizeOfRules = (length: number): number => 12 * length
-
-/** Measured: 0.7 KB for a plain one, 1.8 bytes a character of files; the pages of a brand (branded-pages.ts) take 77 to 127 KB. */
-const sizeOfDomain = (length: number, domain: DomainRecord | null): number =>
-  1_000 + 3 * length + (domain === null || domain.brand === null ? 0 : 100_000)
 
 export function createReaders(
   config: Config,
@@ -52,7 +46,7 @@ export function createReaders(
       prepare: prepareLink,
       entriesMax: config.CACHE_MAX_LINKS,
       sizeMaxBytes: config.CACHE_MAX_LINKS_MB * MB,
-      sizeOf: sizeOfRules,
+      sizeOf: sizeOfLink,
     }),
     domains: createRecordReader({
       ...shared,
@@ -68,7 +62,7 @@ export function createReaders(
       prepare: (ruleSet: RuleSetRecord) => ruleSet,
       entriesMax: config.CACHE_MAX_RULE_SETS,
       sizeMaxBytes: config.CACHE_MAX_RULE_SETS_MB * MB,
-      sizeOf: sizeOfRules,
+      sizeOf: sizeOfRuleSet,
     }),
   }
 }

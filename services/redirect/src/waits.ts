@@ -23,23 +23,18 @@ export function createWaits(options: { deadlineMs: number; max: number; now: () 
 
   const arm = () => {
     const [oldest] = open
-    timer = oldest && setTimeout(expire, Math.max(1, oldest.dueAt - now())).unref()
+    timer = oldest && setTimeout(afterReading, Math.max(1, oldest.dueAt - now())).unref()
   }
-  // Timers come before what has arrived: an answer that lies there unread, as this process was busy, is in time.
+  /** A busy process comes to its timers late, and to its sockets after them: what has arrived meanwhile is in time. */
+  const afterReading = () => setImmediate(expire)
   const expire = () => {
-    const expiredAt = now()
-    setImmediate(() => {
-      failThoseDueUntil(expiredAt)
-      arm()
-    })
-  }
-  const failThoseDueUntil = (time: number) => {
     for (const wait of open) {
-      if (wait.dueAt > time) break
+      if (wait.dueAt > now()) break
       open.delete(wait)
       deadlines++
       wait.fail(new Error("Redis did not answer in time"))
     }
+    arm()
   }
 
   return {
