@@ -13,79 +13,89 @@ export type Grouping = {
   names: Names
 }
 
-/** What is told apart: its counts in each interval, and of all of them. */
-type Group = Counts & { value: string; intervals: Map<number, Counts> }
+/** What is told apart: its counts, and those of each interval, which it may share with others. */
+type Group = Counts & { value: string; intervals: IntervalSums }
+
+/** Visits, automated ones and clicks of each interval, in turn. */
+type IntervalSums = Float64Array
+const FIELDS = 3
+const NO_SUMS: IntervalSums = new Float64Array()
+
+/** A row, and which group each of its values belongs to: null where a filter leaves it out. */
+type GroupedRow = { row: RollupRow; groups: (Group | null)[] }
 
 /** Adds up rollups by interval and group. Groups that have nothing in an interval are not there. */
 export function addUp(rows: RollupRow[], { names, ...grouping }: Grouping): CountsRow[] {
-  const groups = groupsOf(rows, grouping)
+  const { groups, groupedRows } = groupRows(rows, grouping)
   const isNamed = namedAmong(groups, names)
-  const merged = new Map<string, Group>()
+  const length = FIELDS * (1 + rows.reduce((most, { interval }) => Math.max(most, interval), 0))
+  const sums = new Map<string, IntervalSums>()
   for (const group of groups) {
     const value = isNamed(group.value) ? group.value : OTHER
-    const known = merged.get(value)
-    if (known === undefined) merged.set(value, { ...group, value })
-    else
-      for (const [interval, { visits, automated, clicks }] of group.intervals)
-        addTo(known, interval, visits, automated, clicks)
+    group.intervals = sums.get(value) ?? new Float64Array(length)
+    sums.set(value, group.intervals)
   }
-  return [...merged.values()].flatMap(({ value, intervals }) =>
-    [...intervals].map(([interval, counts]) => ({ interval, value, ...counts })),
-  )
+  for (const { row, groups } of groupedRows) {
+    // By index, here and below: there may be hundreds of thousands of values.
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i] ?? null
+      if (group !== null) addTo(group.intervals, row, i)
+    }
+  }
+  return [...sums].flatMap(([value, intervals]) => rowsOf(value, intervals))
+}
+
+function addTo(sums: IntervalSums, { interval, visits, automated, clicks }: RollupRow, i: number): void {
+  const at = interval * FIELDS
+  sums[at] = (sums[at] ?? 0) + (visits[i] ?? 0)
+  sums[at + 1] = (sums[at + 1] ?? 0) + (automated[i] ?? 0)
+  sums[at + 2] = (sums[at + 2] ?? 0) + (clicks[i] ?? 0)
+}
+
+function rowsOf(value: string, sums: IntervalSums): CountsRow[] {
+  const rows: CountsRow[] = []
+  for (let at = 0; at < sums.length; at += FIELDS) {
+    const [visits = 0, automated = 0, clicks = 0] = sums.subarray(at, at + FIELDS)
+    if (visits > 0) rows.push({ interval: at / FIELDS, value, visits, automated, clicks })
+  }
+  return rows
 }
 
 /** A value is looked at once for each scope, however many rows it is in. */
-function groupsOf(rows: RollupRow[], grouping: Omit<Grouping, "names">): Group[] {
-  const groupOf = createGroupOf(grouping)
+function groupRows(rows: RollupRow[], grouping: Omit<Grouping, "names">) {
+  const nameOf = createNameOf(grouping)
   const groups = new Map<string, Group>()
   const scopes = new Map<string, Map<string, Group | null>>()
   const find = (scopeId: string, value: string): Group | null => {
-    const name = groupOf(scopeId, value)
+    const name = nameOf(scopeId, value)
     if (name === null) return null
-    const known = groups.get(name) ?? {
-      value: name,
-      visits: 0,
-      automated: 0,
-      clicks: 0,
-      intervals: new Map(),
-    }
+    const known = groups.get(name) ?? { value: name, visits: 0, automated: 0, clicks: 0, intervals: NO_SUMS }
     groups.set(name, known)
     return known
   }
-  for (const row of rows) {
+  const groupedRows = rows.map((row): GroupedRow => {
     const known = scopes.get(row.scopeId) ?? new Map<string, Group | null>()
     scopes.set(row.scopeId, known)
-    // By index, and without an object for each value: there may be hundreds of thousands.
-    for (let i = 0; i < row.values.length; i++) {
-      const value = row.values[i] ?? ""
+    const groups = row.values.map((value, i) => {
       let group = known.get(value)
       if (group === undefined) {
         group = find(row.scopeId, value)
         known.set(value, group)
       }
-      if (group !== null)
-        addTo(group, row.interval, row.visits[i] ?? 0, row.automated[i] ?? 0, row.clicks[i] ?? 0)
-    }
-  }
-  return [...groups.values()]
+      if (group !== null) {
+        group.visits += row.visits[i] ?? 0
+        group.automated += row.automated[i] ?? 0
+        group.clicks += row.clicks[i] ?? 0
+      }
+      return group
+    })
+    return { row, groups }
+  })
+  return { groups: [...groups.values()], groupedRows }
 }
 
-function addTo(group: Group, interval: number, visits: number, automated: number, clicks: number): void {
-  group.visits += visits
-  group.automated += automated
-  group.clicks += clicks
-  const counts = group.intervals.get(interval)
-  if (counts === undefined) {
-    group.intervals.set(interval, { visits, automated, clicks })
-    return
-  }
-  counts.visits += visits
-  counts.automated += automated
-  counts.clicks += clicks
-}
-
-/** The group that a scope's value belongs to; null when a filter leaves it out. */
-function createGroupOf({ family, filters, groupBy }: Omit<Grouping, "names">) {
+/** The name of the group that a scope's value belongs to; null when a filter leaves it out. */
+function createNameOf({ family, filters, groupBy }: Omit<Grouping, "names">) {
   const holds = filters.map(({ dimension, values, isNegated }) => {
     const place = placeOf(family, dimension)
     const wanted = new Set(values)

@@ -13,14 +13,20 @@ export function seriesOf(
   intervals: IntervalStart[],
   values: string[] | null,
 ): SeriesRow[] {
-  const counted = new Map(rows.map((row) => [`${row.interval} ${row.value}`, row]))
-  return intervals.flatMap(({ start }, index) =>
-    (values ?? [""]).map((value) => {
-      const { visits, automated, clicks } = counted.get(`${index + 1} ${value}`) ?? NONE
-      const told = values === null ? {} : { value }
-      return { start: start.toISOString(), ...told, visits, automated, clicks }
-    }),
-  )
+  const counted = new Map<string, CountsRow[]>((values ?? [""]).map((value) => [value, []]))
+  for (const row of rows) {
+    const ofValue = counted.get(row.value)
+    if (ofValue !== undefined) ofValue[row.interval] = row
+  }
+  return intervals.flatMap(({ start: time }, index) => {
+    const start = time.toISOString()
+    return [...counted].map(([value, ofValue]) => {
+      const { visits, automated, clicks } = ofValue[index + 1] ?? NONE
+      return values === null
+        ? { start, visits, automated, clicks }
+        : { start, value, visits, automated, clicks }
+    })
+  })
 }
 
 /**
