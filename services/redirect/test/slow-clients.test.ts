@@ -10,10 +10,10 @@ const REQUEST_MS = 400
 const STALLED_MS = 1_500
 const IDLE_MS = 300
 /** Connections are looked at each quarter of REQUEST_MS, Node gives idle ones a second more, and this machine may be busy. */
-const GRACE_MS = 2_000
+const GRACE_MS = 5_000
 const CLIENTS = 50
 /** As long as these clients, who share its process, may keep the edge from answering. */
-const OTHERS_WAIT_MS = 1_500
+const OTHERS_WAIT_MS = 5_000
 /** 50 MB: more than the buffers of both sockets. */
 const ASKED_MAX = 1_000_000
 
@@ -94,7 +94,7 @@ for (const [what, start] of [
   t.test(
     `a client that sends an endless ${what} is refused when it has sent too much, and cut`,
     async (t) => {
-      const edge = await setUp(t)
+      const edge = await setUp(t, { CLIENT_REQUEST_MS: "60000" })
       const { socket, received, cut } = slowClient(t, edge.port)
       socket.write(start)
       const more = "a".repeat(4_096)
@@ -103,7 +103,7 @@ for (const [what, start] of [
       }
       socket.on("drain", flood)
       flood()
-      t.ok((await cut) < REQUEST_MS, "at once, not for being slow")
+      t.ok((await cut) < 30_000, "not for being slow")
       socket.destroy()
       t.match(
         received(),
