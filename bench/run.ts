@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util"
+import { exitWith, PlainError, report as reportError } from "../scripts/lib/plain-error.ts"
 import { measureEdits } from "./experiments/edits.ts"
 import { measureMemory } from "./experiments/memory.ts"
 import { measureOverload } from "./experiments/overload.ts"
 import { measureStarts } from "./experiments/start.ts"
 import { withBench } from "./lib/bench.ts"
 import { measureAll, type Settings } from "./lib/contest.ts"
+import { watchStolenTime } from "./lib/stolen-time.ts"
 import { compare } from "./report/comparison.ts"
 import { describeMachine } from "./report/machine.ts"
 import { keep, report } from "./report/report.ts"
@@ -43,36 +45,57 @@ const STARTS = 11
 const OVERLOAD = { rounds: 3, seconds: 5 }
 const MEMORY_MINUTES = 30
 
-const only = options.only?.split(",")
-const isChosen = (name: string, isShort = false) => only?.includes(name) ?? (isShort || options.full)
+type Part = { name: string; isShort?: boolean; measure(): Promise<Partial<Results>> }
+
+const parts: Part[] = [
+  ...scenarios.map((scenario) => ({
+    ...scenario,
+    measure: async () => ({ scenarios: [...results.scenarios, await perform(scenario)] }),
+  })),
+  { name: "edits", measure: async () => ({ edits: await measureEdits(EDITS_SECONDS) }) },
+  { name: "start", measure: async () => ({ starts: await measureStarts(STARTS) }) },
+  { name: "overload", measure: async () => ({ overload: await measureOverload(OVERLOAD) }) },
+  { name: "memory", measure: async () => ({ memory: await measureMemory(MEMORY_MINUTES) }) },
+]
+const chosen = choose(options.only?.split(","))
 
 const results: Results = {
   at: new Date().toISOString(),
   kind: options.full ? "full" : "short",
   machine: await describeMachine(),
-  scenarios: [],
+  ...{ stolenShare: null, scenarios: [], failures: [] },
 }
-try {
-  await measureChosen()
-} finally {
-  console.log(report(results)) // what was measured before something failed, too
-}
+const stolenShare = watchStolenTime()
+for (const part of chosen) await attempt(part)
+results.stolenShare = stolenShare()
+console.log(report(results))
 // A part of a bench is no result.
-if (only === undefined) console.log(`\nWritten to ${await keep(results)}.json and .md`)
+if (options.only === undefined) console.log(`\nWritten to ${await keep(results)}.json and .md`)
+if (results.failures.length > 0) process.exitCode = 1
 
-async function measureChosen(): Promise<void> {
-  for (const scenario of scenarios) {
-    if (isChosen(scenario.name, scenario.isShort)) results.scenarios.push(await perform(scenario))
+function choose(only: string[] | undefined): Part[] {
+  if (only === undefined) return parts.filter(({ isShort }) => isShort || options.full)
+  const names = parts.map(({ name }) => name)
+  const unknown = only.filter((name) => !names.includes(name))
+  if (unknown.length === 0) return parts.filter(({ name }) => only.includes(name))
+  return exitWith(new PlainError(`there is no ${unknown.join(", ")}; there are ${names.join(", ")}`))
+}
+
+/** A part that fails keeps no other from being measured. */
+async function attempt({ name, measure }: Part): Promise<void> {
+  try {
+    Object.assign(results, await measure())
+  } catch (err) {
+    reportError(err)
+    results.failures.push({ name, message: err instanceof Error ? err.message : String(err) })
   }
-  if (isChosen("edits")) results.edits = await measureEdits(EDITS_SECONDS)
-  if (isChosen("start")) results.starts = await measureStarts(STARTS)
-  if (isChosen("overload")) results.overload = await measureOverload(OVERLOAD)
-  if (isChosen("memory")) results.memory = await measureMemory(MEMORY_MINUTES)
 }
 
 async function perform({ name, title, start }: Scenario): Promise<ScenarioResult> {
   console.error(`${title} …`)
-  const measured = await withBench(async (bench) => measureAll(await start(bench), settings))
+  const measured = await withBench(async (bench) =>
+    measureAll(await start(bench), { ...settings, signal: bench.signal }),
+  )
   const [first, ...others] = measured
   return { name, title, measured, comparisons: first ? others.map((other) => compare(first, other)) : [] }
 }

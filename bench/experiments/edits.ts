@@ -5,7 +5,9 @@ import { API_HOST, type Api, startControlPlane } from "../lib/control-plane.ts"
 import { type Edge, startEdge } from "../lib/edge.ts"
 import { type Connection, connectTo } from "../lib/keep-alive-connection.ts"
 import { applyLoad } from "../lib/load.ts"
+import { percentileMs } from "../lib/numbers.ts"
 import { applyOpenLoad } from "../lib/open-loop.ts"
+import { requireRightAnswers, requireRightLoad } from "../lib/right-answers.ts"
 import { type Traffic, writeTraffic } from "../lib/traffic.ts"
 import { makeUserAgents } from "../lib/user-agents.ts"
 
@@ -32,13 +34,12 @@ export function measureEdits(seconds: number): Promise<Edits> {
     const links = await makeLinks(api)
     const edges = [await startEdge(bench, { redisUrl }), await startEdge(bench, { redisUrl })]
     const traffic = await trafficOf(bench, links)
-    const requestsPerSecond = Math.floor((await maximum(edges, traffic)) / 2)
-    const loads = edges.map(({ port }) =>
-      applyOpenLoad({
-        ...{ port, traffic, connections: CONNECTIONS, seconds },
-        requestsPerSecond: requestsPerSecond / EDGES,
-      }),
-    )
+    const requestsPerSecond = Math.floor((await maximum(bench, edges, traffic)) / 2)
+    const load = { traffic, connections: CONNECTIONS, seconds, requestsPerSecond: requestsPerSecond / EDGES }
+    const loads = edges.map(async ({ name, port }) => {
+      const { answers } = await applyOpenLoad({ ...load, port }, bench.signal)
+      requireRightAnswers(name, answers)
+    })
     const times = await editUntil(Promise.all(loads), links, api, edges)
     return { ...times, requestsPerSecond }
   })
@@ -60,10 +61,14 @@ function trafficOf(bench: Bench, links: Link[]): Promise<Traffic> {
 }
 
 /** Of the last edge, once all are warm. */
-async function maximum(edges: Edge[], traffic: Traffic): Promise<number> {
+async function maximum({ signal }: Bench, edges: Edge[], traffic: Traffic): Promise<number> {
   let requestsPerSecond = 0
-  for (const { port } of [...edges, ...edges]) {
-    const load = await applyLoad({ port, traffic, connections: CONNECTIONS, seconds: MAXIMUM_SECONDS })
+  for (const { name, port } of [...edges, ...edges]) {
+    const load = await applyLoad(
+      { port, traffic, connections: CONNECTIONS, seconds: MAXIMUM_SECONDS },
+      signal,
+    )
+    requireRightLoad(name, load)
     requestsPerSecond = load.requests / load.seconds
   }
   return requestsPerSecond
@@ -109,6 +114,5 @@ async function untilServed(connection: Connection, code: string, url: string): P
 const microsecondsSince = (ms: number) => Math.max(1, Math.round((performance.now() - ms) * 1_000))
 
 function timesOf(histogram: ReturnType<typeof createHistogram>): Times {
-  const ms = (percentile: number) => histogram.percentile(percentile) / 1_000
-  return { p50: ms(50), p99: ms(99), max: histogram.max / 1_000 }
+  return { p50: percentileMs(histogram, 50), p99: percentileMs(histogram, 99), max: histogram.max / 1_000 }
 }

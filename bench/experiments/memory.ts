@@ -6,6 +6,7 @@ import { applyLoad } from "../lib/load.ts"
 import { sumOf } from "../lib/metrics.ts"
 import { memoryOfFamily } from "../lib/process-use.ts"
 import { takeVisits } from "../lib/redis-use.ts"
+import { requireRightLoad } from "../lib/right-answers.ts"
 import { startSeededEdge } from "../lib/seeded-edge.ts"
 import { zipfTraffic } from "../lib/zipf-traffic.ts"
 
@@ -37,9 +38,14 @@ export function measureMemory(minutes: number): Promise<Memory> {
   return withBench(async (bench) => {
     const { edge, redis } = await startSeededEdge(bench, { links: LINKS })
     const traffic = await zipfTraffic(bench, LINKS)
-    const load = applyLoad({ port: edge.port, traffic, connections: CONNECTIONS, seconds: minutes * 60 })
+    const load = applyLoad(
+      { port: edge.port, traffic, connections: CONNECTIONS, seconds: minutes * 60 },
+      bench.signal,
+    )
     const windows = await watchMemory(edge, load, () => takeVisits(redis))
-    const { requests, seconds } = await load
+    const result = await load
+    requireRightLoad(edge.name, result)
+    const { requests, seconds } = result
     const isLong = minutes >= WARM_UP_MINUTES + MEASURED_MINUTES_MIN
     const warm = windows.filter(({ atMinutes }) => atMinutes >= WARM_UP_MINUTES)
     const trend = (of: (window: MemoryWindow) => number) =>
@@ -61,6 +67,7 @@ async function watchMemory(
   const end = load.finally(() => {
     isOver = true
   })
+  end.catch(() => {}) // It is awaited below.
   const startedMs = performance.now()
   const windows: MemoryWindow[] = []
   for (let i = 0; !isOver; i++) {

@@ -1,19 +1,18 @@
 import { type Bench, withBench } from "../lib/bench.ts"
-import { applyLoad } from "../lib/load.ts"
+import { applyLoad, type Load } from "../lib/load.ts"
 import { startNullServer } from "../lib/null-servers.ts"
-import { type Spread, spreadOf } from "../lib/numbers.ts"
+import { rotated, type Spread, spreadOf } from "../lib/numbers.ts"
 import { requireOpenFiles } from "../lib/open-files.ts"
 import { cpuOfFamily } from "../lib/process-use.ts"
 import { takeVisits } from "../lib/redis-use.ts"
 import { startSeededEdge } from "../lib/seeded-edge.ts"
 import type { Server } from "../lib/server.ts"
-import type { Traffic } from "../lib/traffic.ts"
-import { watchServer } from "../lib/watch.ts"
+import { type Watched, watchServer } from "../lib/watch.ts"
 import { zipfTraffic } from "../lib/zipf-traffic.ts"
 
 /*
- * What is left of a server's rate when far more connections are open than it can serve at once: an edge and a bare Fastify in turns, each
- * asked as fast as it answers.
+ * What is left of a server's rate when far more connections are open than it can serve at once: an edge and a bare Fastify in turns,
+ * each asked as fast as it answers. A round goes through all levels, so that a slow minute of the machine hits no level alone.
  */
 const CONNECTIONS = [64, 256, 1_024, 2_500, 5_000]
 const LINKS = 100_000
@@ -27,20 +26,21 @@ export type Overload = { name: string; levels: Level[] }
 
 /**
  * `goodput` are answers below 400 a second, `share` the part of the server's best level; `refused` are answers of 400 and above, `lost`
- * requests without an answer, or with one after seconds. Of an edge: how long `/healthz/ready` and `/metrics` took, in milliseconds.
+ * requests without an answer, or with one after seconds. Of an edge: how long `/healthz/ready` and `/metrics` took, in milliseconds, and
+ * how often they failed.
  */
-export type Level = {
+export type Level = Watched & {
   connections: number
   goodput: Spread
   share: number
   cpuMicroseconds: Spread
   refused: number
   lost: number
-  peakMemoryMb: number
-  ops: { p50: number; max: number } | null
 }
 
-type Round = Pick<Level, "refused" | "lost" | "peakMemoryMb" | "ops"> & {
+type Round = Watched & {
+  refused: number
+  lost: number
   goodput: number
   cpuMicroseconds: number
 }
@@ -58,11 +58,12 @@ export function measureOverload({
   return withBench(async (bench) => {
     const traffic = await zipfTraffic(bench, LINKS)
     const entries = await startServers(bench)
-    for (const [level, connections] of CONNECTIONS.entries()) {
-      for (let round = 0; round < rounds; round++) {
-        for (const entry of entries) {
+    for (let round = 0; round < rounds; round++) {
+      for (const [level, connections] of CONNECTIONS.entries()) {
+        for (const entry of rotated(entries, round)) {
+          const load = { port: entry.server.port, traffic, connections, seconds }
           entry.rounds[level] ??= []
-          entry.rounds[level].push(await measureRound(entry, traffic, connections, seconds))
+          entry.rounds[level].push(await measureRound(bench, entry, load))
           await entry.afterRound()
         }
       }
@@ -81,21 +82,18 @@ async function startServers(bench: Bench): Promise<Entry[]> {
 }
 
 async function measureRound(
-  { server, opsPort }: Entry,
-  traffic: Traffic,
-  connections: number,
-  seconds: number,
+  { signal }: Bench,
+  { server: { pid }, opsPort }: Entry,
+  load: Load,
 ): Promise<Round> {
-  const { port, pid } = server
-  await applyLoad({ port, traffic, connections, seconds: RUN_IN_SECONDS })
-  const watch = watchServer(pid, opsPort)
+  await applyLoad({ ...load, seconds: RUN_IN_SECONDS }, signal)
+  const watch = watchServer(pid, opsPort, signal)
   const cpuBefore = cpuOfFamily(pid)
-  const load = await applyLoad({ port, traffic, connections, seconds })
-  const good = load.requests - load.refused
+  const { requests, seconds, refused, timedOut, failed } = await applyLoad(load, signal)
+  const good = requests - refused
   const cpuMicroseconds = (cpuOfFamily(pid) - cpuBefore) / good
-  const { refused, timedOut, failed } = load
   return {
-    ...{ goodput: good / load.seconds, cpuMicroseconds, refused, lost: timedOut + failed },
+    ...{ goodput: good / seconds, cpuMicroseconds, refused, lost: timedOut + failed },
     ...(await watch.stop()),
   }
 }
@@ -119,6 +117,7 @@ function levelOf(connections: number, rounds: Round[]): Omit<Level, "share"> {
     refused: sum(({ refused }) => refused),
     lost: sum(({ lost }) => lost),
     peakMemoryMb: Math.max(...rounds.map(({ peakMemoryMb }) => peakMemoryMb)),
+    opsFailures: sum(({ opsFailures }) => opsFailures),
     ops:
       ops.length === 0
         ? null

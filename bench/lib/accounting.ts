@@ -45,8 +45,8 @@ export function keepBooks(edge: Edge, redis: RedisServer) {
 }
 
 /**
- * What was answered since, once it is so many at least, no more are under way, and every visit is sent. An edge that is busy says again
- * what it said before: its heartbeat's age tells a new report from an old one.
+ * What was answered since, once it is so many at least, no more are under way, and every visit is sent, also those that were spilled. An
+ * edge that is busy says again what it said before: its heartbeat's age tells a new report from an old one.
  */
 async function settled(edge: Edge, before: Counts, answersMin: number): Promise<Counts> {
   let last = { answers: -1, ageSeconds: -1 }
@@ -55,9 +55,9 @@ async function settled(edge: Edge, before: Counts, answersMin: number): Promise<
     const since = subtract(byLabel(samples, "qiao_edge_requests_total", "result"), before)
     const now = { answers: total(since), ageSeconds: sumOf(samples, "qiao_edge_heartbeat_age_seconds") }
     const isSteady = now.answers === last.answers && now.ageSeconds !== last.ageSeconds
-    const isSent = sumOf(samples, "qiao_edge_visits_waiting") === 0
+    const unsent = sumOf(samples, "qiao_edge_visits_waiting") + sumOf(samples, "qiao_edge_visits_spilled")
     last = now
-    return isSteady && isSent && now.answers >= answersMin && since
+    return isSteady && unsent === 0 && now.answers >= answersMin && since
   })
 }
 

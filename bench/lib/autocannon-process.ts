@@ -1,13 +1,11 @@
 import { randomInt } from "node:crypto"
-import { readFileSync } from "node:fs"
 import autocannon from "autocannon"
 import type { Load, LoadResult } from "./load.ts"
-import { HEADERS } from "./traffic.ts"
+import { HEADERS, linesOf } from "./traffic.ts"
 
 /** The load of its argument, by autocannon; prints a LoadResult. */
 const load: Load = JSON.parse(process.argv[2] ?? "")
-const lines = (file: string) => readFileSync(file, "utf8").split("\n")
-const [paths, agents] = [lines(load.traffic.pathsFile), lines(load.traffic.agentsFile)]
+const [paths, agents] = [linesOf(load.traffic.pathsFile), linesOf(load.traffic.agentsFile)]
 let position = randomInt(2 ** 31)
 
 const result = await autocannon({

@@ -1,17 +1,18 @@
 import { PlainError } from "../../scripts/lib/plain-error.ts"
 import type { Books } from "./accounting.ts"
 import { applyLoad, type LoadResult } from "./load.ts"
-import { type Spread, spreadOf } from "./numbers.ts"
+import { rotated, spreadOf } from "./numbers.ts"
 import { applyOpenLoad, type OpenLoadResult } from "./open-loop.ts"
 import { cpuOfFamily, memoryOfFamily } from "./process-use.ts"
+import { type Expected, requireRightAnswers, requireRightLoad } from "./right-answers.ts"
 import type { Server } from "./server.ts"
 import type { Traffic } from "./traffic.ts"
 
 /*
  * Servers measured in turns, so that the machine's noise hits all alike: a warm-up each, rounds of as much load as they take, then rounds
- * of latency at half of that. Each round begins with some load that is not measured.
+ * of latency at half of that. Each round begins with another server, and each turn in it with some load that is not measured.
  */
-export type Contestant = {
+export type Contestant = Expected & {
   name: string
   server: Server
   traffic: Traffic
@@ -21,7 +22,9 @@ export type Contestant = {
    * Its cache needs longer to be as it would be under this load all the time: entries expire by the clock, and go on to do so while the
    * other servers are measured.
    */
-  runsInLong?: boolean
+  hasLongRunIn?: boolean
+  /** What a link took of Redis, where that is to be told. */
+  redisBytesPerLink?: number
   /** After each of its rounds. */
   afterRound?: () => Promise<void>
 }
@@ -37,6 +40,9 @@ export type Settings = {
   latencySeconds: number
 }
 
+/** The signal ends its loads. */
+type Conditions = Settings & { signal: AbortSignal }
+
 /**
  * `coreUse` is the share of one core that the server used: far below 1 something else was the limit, and the rate is not its own.
  * `refused` are answers of 400 and above, `timedOut` requests that waited for seconds, `results` an edge's answers by what they were.
@@ -51,56 +57,65 @@ export type Round = {
   results?: Record<string, number>
 }
 
-/** Milliseconds, at this rate. */
-export type Latency = Record<"p50" | "p99" | "p999" | "lateP99" | "busyShare", Spread> & {
-  requestsPerSecond: number
+/** Latencies are those at half of the maximum, a round each. */
+export type Measured = {
+  name: string
+  rounds: Round[]
+  latencies: OpenLoadResult[]
+  memoryMb: number
+  redisBytesPerLink?: number
 }
-
-export type Measured = { name: string; rounds: Round[]; memoryMb: number; latency: Latency }
 
 /** More than the generator can time well. */
 const OPEN_LOAD_MAX = 15_000
 
-type Entry = { contestant: Contestant; rounds: Round[]; latencies: OpenLoadResult[]; memoryMb: number }
+type Entry = Omit<Measured, "name"> & { contestant: Contestant }
 
-export async function measureAll(contestants: Contestant[], settings: Settings): Promise<Measured[]> {
+export async function measureAll(contestants: Contestant[], conditions: Conditions): Promise<Measured[]> {
   const entries = contestants.map((contestant): Entry => {
     return { contestant, rounds: [], latencies: [], memoryMb: Number.NaN }
   })
-  for (const { contestant } of entries) await load(contestant, settings, settings.warmUpSeconds)
-  for (let round = 0; round < settings.rounds; round++) {
-    for (const entry of entries) {
-      entry.rounds.push(await measureRound(entry.contestant, settings))
+  for (const { contestant } of entries) await load(contestant, conditions, conditions.warmUpSeconds)
+  for (let round = 0; round < conditions.rounds; round++) {
+    for (const entry of rotated(entries, round)) {
+      entry.rounds.push(await measureRound(entry.contestant, conditions))
       entry.memoryMb = memoryOfFamily(entry.contestant.server.pid)
     }
   }
-  for (let round = 0; round < settings.latencyRounds; round++) {
-    for (const entry of entries) entry.latencies.push(await measureLatency(entry, settings))
+  for (let round = 0; round < conditions.latencyRounds; round++) {
+    for (const entry of rotated(entries, round)) entry.latencies.push(await measureLatency(entry, conditions))
   }
   return entries.map(measured)
 }
 
-async function load(contestant: Contestant, settings: Settings, seconds: number): Promise<LoadResult> {
+async function load(contestant: Contestant, conditions: Conditions, seconds: number): Promise<LoadResult> {
   const { name, server, traffic } = contestant
-  const result = await applyLoad({ port: server.port, traffic, connections: settings.connections, seconds })
-  if (result.failed === 0) return result
-  throw new PlainError(
-    `${name}: ${result.failed} requests lost their connection\n${await server.lastWords()}`,
+  const { connections, signal } = conditions
+  const result = await applyLoad({ port: server.port, traffic, connections, seconds }, signal)
+  if (result.failed > 0) {
+    const lost = `${name}: ${result.failed} requests lost their connection`
+    throw new PlainError(`${lost}\n${await server.lastWords()}`)
+  }
+  requireRightLoad(name, result, contestant)
+  return result
+}
+
+async function runIn(contestant: Contestant, conditions: Conditions): Promise<void> {
+  await load(
+    contestant,
+    conditions,
+    contestant.hasLongRunIn ? conditions.longRunInSeconds : conditions.runInSeconds,
   )
 }
 
-async function runIn(contestant: Contestant, settings: Settings): Promise<void> {
-  await load(contestant, settings, contestant.runsInLong ? settings.longRunInSeconds : settings.runInSeconds)
-}
-
-async function measureRound(contestant: Contestant, settings: Settings): Promise<Round> {
+async function measureRound(contestant: Contestant, conditions: Conditions): Promise<Round> {
   const { server, books, afterRound } = contestant
-  await runIn(contestant, settings)
+  await runIn(contestant, conditions)
   const close = await books?.open()
   const cpuBefore = cpuOfFamily(server.pid)
-  const { requests, seconds, refused, timedOut } = await load(contestant, settings, settings.seconds)
+  const { requests, seconds, refused, timedOut } = await load(contestant, conditions, conditions.seconds)
   const cpu = cpuOfFamily(server.pid) - cpuBefore
-  const account = await close?.(requests, settings.connections)
+  const account = await close?.(requests, conditions.connections)
   await afterRound?.()
   return {
     requestsPerSecond: requests / seconds,
@@ -115,14 +130,19 @@ async function measureRound(contestant: Contestant, settings: Settings): Promise
   }
 }
 
-async function measureLatency({ contestant, rounds }: Entry, settings: Settings): Promise<OpenLoadResult> {
-  const { server, traffic, books, afterRound } = contestant
-  await runIn(contestant, settings)
+async function measureLatency(
+  { contestant, rounds }: Entry,
+  conditions: Conditions,
+): Promise<OpenLoadResult> {
+  const { name, server, traffic, books, afterRound } = contestant
+  await runIn(contestant, conditions)
   const close = await books?.open()
-  const result = await applyOpenLoad({
-    ...{ port: server.port, traffic, connections: settings.connections },
-    ...{ requestsPerSecond: halfOfMaximum(rounds), seconds: settings.latencySeconds },
-  })
+  const load = {
+    ...{ port: server.port, traffic, connections: conditions.connections },
+    ...{ requestsPerSecond: halfOfMaximum(rounds), seconds: conditions.latencySeconds },
+  }
+  const result = await applyOpenLoad(load, conditions.signal)
+  requireRightAnswers(name, result.answers, contestant)
   const answers = Object.values(result.answers).reduce((sum, count) => sum + count, 0)
   await close?.(answers, 0)
   await afterRound?.()
@@ -134,19 +154,7 @@ export function halfOfMaximum(rounds: Round[]): number {
   return Math.min(OPEN_LOAD_MAX, Math.floor(median / 2))
 }
 
-function measured({ contestant, rounds, latencies, memoryMb }: Entry): Measured {
-  const spread = (of: (latency: OpenLoadResult) => number) => spreadOf(latencies.map(of))
-  return {
-    name: contestant.name,
-    rounds,
-    memoryMb,
-    latency: {
-      requestsPerSecond: halfOfMaximum(rounds),
-      p50: spread(({ p50 }) => p50),
-      p99: spread(({ p99 }) => p99),
-      p999: spread(({ p999 }) => p999),
-      lateP99: spread(({ lateP99 }) => lateP99),
-      busyShare: spread(({ busyShare }) => busyShare),
-    },
-  }
+function measured({ contestant, ...measures }: Entry): Measured {
+  const { name, redisBytesPerLink } = contestant
+  return { name, ...measures, ...(redisBytesPerLink !== undefined && { redisBytesPerLink }) }
 }

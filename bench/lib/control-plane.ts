@@ -3,6 +3,7 @@ import { root, type ServiceName, services } from "../../scripts/lib/services.ts"
 import { migrate, setUp } from "../../scripts/lib/setup.ts"
 import type { Bench } from "./bench.ts"
 import { cores, onCore } from "./cores.ts"
+import { bareEnvironment } from "./environment.ts"
 import { startPostgres, startRedis } from "./stores.ts"
 
 /** The domain that `setUp` makes. */
@@ -16,7 +17,7 @@ export async function startControlPlane(bench: Bench): Promise<{ redisUrl: strin
   const postgres = await startPostgres(bench)
   const port = await freePort()
   const env = {
-    ...process.env,
+    ...bareEnvironment,
     ...{ DATABASE_URL: postgres.url, REDIS_URL: redis.url, LOG_LEVEL: "warn" },
     ...{ ADMIN_PORT: String(port), RATE_LIMIT_PER_MINUTE: "1000000" },
   }

@@ -9,6 +9,11 @@ export const isPinned = availableParallelism() > 1 && spawnSync("taskset", ["--v
 
 export const cores = { server: 0, load: 1, stores: availableParallelism() > 2 ? 2 : 1 }
 
+/** With all its threads, and what it starts from now on unless that has a core of its own. */
+export function pinSelf(): void {
+  if (isPinned) spawnSync("taskset", ["-acp", String(cores.load), String(process.pid)])
+}
+
 /** The command, on that core. `taskset` becomes what it starts, so the process id is the command's. */
 export function onCore<T extends { command: string; args: string[] }>(core: number, program: T): T {
   if (!isPinned) return program

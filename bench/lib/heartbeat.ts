@@ -1,5 +1,5 @@
 import { CHANGES_CHANNEL, HEARTBEAT, HEARTBEAT_KEY } from "../../packages/core/src/keys.ts"
-import type { Bench } from "./bench.ts"
+import { type Bench, say } from "./bench.ts"
 import type { RedisServer } from "./stores.ts"
 
 const HEARTBEAT_MS = 1_000
@@ -11,6 +11,6 @@ export async function startHeartbeat(bench: Bench, { client }: RedisServer): Pro
     await client.publish(CHANGES_CHANNEL, HEARTBEAT)
   }
   await beat()
-  const timer = setInterval(() => void beat(), HEARTBEAT_MS)
+  const timer = setInterval(() => void beat().catch((err) => say(`no heartbeat: ${err}`)), HEARTBEAT_MS)
   bench.onStop(async () => clearInterval(timer))
 }

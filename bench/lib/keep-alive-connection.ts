@@ -13,7 +13,7 @@ const LENGTH = /\r\ncontent-length: *(\d+)/i
 
 export async function connectTo(port: number): Promise<Connection> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true })
-  let asked = Promise.withResolvers<string>()
+  let asked: PromiseWithResolvers<string> | undefined
   let received: Buffer = Buffer.alloc(0)
 
   socket.on("data", (chunk) => {
@@ -25,22 +25,23 @@ export async function connectTo(port: number): Promise<Connection> {
     if (length === undefined) return void socket.destroy(new Error(`an answer without a length: ${head}`))
     if (received.length < headEnd + HEAD_END.length + Number(length)) return
     received = Buffer.alloc(0)
-    asked.resolve(head)
+    asked?.resolve(head)
   })
   await once(socket, "connect")
-  socket.on("error", (err) => asked.reject(err))
-  socket.on("close", () => asked.reject(new Error(`port ${port} closed a connection`)))
+  socket.on("error", (err) => asked?.reject(err))
+  socket.on("close", () => asked?.reject(new Error(`port ${port} closed a connection`)))
 
   return {
     ask(request) {
       asked = Promise.withResolvers()
+      const { promise, reject } = asked
       socket.write(request, "latin1", (err) => {
-        if (err) asked.reject(err)
+        if (err) reject(err)
       })
-      return asked.promise
+      return promise
     },
     close() {
-      asked.resolve("")
+      asked?.resolve("")
       socket.destroy()
     },
   }

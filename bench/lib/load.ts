@@ -27,31 +27,32 @@ const HAS_WRK = await succeeds("sh", ["-c", "command -v wrk"])
 
 export const loadGenerator = HAS_WRK ? "wrk" : "autocannon"
 
-export function applyLoad(load: Load): Promise<LoadResult> {
-  return HAS_WRK ? wrk(load) : autocannon(load)
+/** The signal ends it. */
+export function applyLoad(load: Load, signal: AbortSignal): Promise<LoadResult> {
+  return HAS_WRK ? wrk(load, signal) : autocannon(load, signal)
 }
 
-async function wrk({ port, traffic, connections, seconds }: Load): Promise<LoadResult> {
+async function wrk({ port, traffic, connections, seconds }: Load, signal: AbortSignal): Promise<LoadResult> {
   const { host, pathsFile, agentsFile } = traffic
   const headers = Object.entries({ Host: host, ...HEADERS }).flatMap(([name, value]) => [
     "-H",
     `${name}: ${value}`,
   ])
-  const printed = await runOnLoadCore("wrk", [
+  const args = [
     ...["-t1", `-c${connections}`, `-d${seconds}s`, "-s", `${import.meta.dirname}/wrk.lua`, ...headers],
     ...[`http://127.0.0.1:${port}`, "--", pathsFile, agentsFile, String(randomInt(2 ** 31))],
-  ])
-  return lastLine(printed)
+  ]
+  return lastLine(await runOnLoadCore("wrk", args, signal))
 }
 
-async function autocannon(load: Load): Promise<LoadResult> {
+async function autocannon(load: Load, signal: AbortSignal): Promise<LoadResult> {
   const script = `${import.meta.dirname}/autocannon-process.ts`
-  return lastLine(await runOnLoadCore(process.execPath, [script, JSON.stringify(load)]))
+  return lastLine(await runOnLoadCore(process.execPath, [script, JSON.stringify(load)], signal))
 }
 
-export function runOnLoadCore(command: string, args: string[]): Promise<string> {
+export function runOnLoadCore(command: string, args: string[], signal: AbortSignal): Promise<string> {
   const pinned = onCore(cores.load, { command, args })
-  return run(pinned.command, pinned.args)
+  return run(pinned.command, pinned.args, { signal })
 }
 
 /** What a load generator says last, as JSON. */

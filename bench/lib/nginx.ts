@@ -35,7 +35,9 @@ export function startNginxLua(bench: Bench, { port, password }: RedisServer): Pr
         assert(redis:xadd("${VISITS_KEY}", "*", "code", code, "agent", ngx.var.http_user_agent or "",
           "ip", ngx.var.remote_addr, "at", ngx.now() * 1000))
         redis:set_keepalive(60000)
-        ngx.redirect(url, 302)
+        ngx.status = 302
+        ngx.header["Location"] = url
+        ngx.header["Content-Length"] = 0
       }`
   return start(bench, "nginx + Lua, GET + XADD", { modules: LUA_MODULES, location })
 }

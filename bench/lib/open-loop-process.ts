@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { createHistogram } from "node:perf_hooks"
 import { type Connection, connectTo } from "./keep-alive-connection.ts"
+import { percentileMs } from "./numbers.ts"
 import type { OpenLoad, OpenLoadResult } from "./open-loop.ts"
-import { HEADERS } from "./traffic.ts"
+import { HEADERS, linesOf } from "./traffic.ts"
 
 /** The load of its argument; prints an OpenLoadResult. */
 const load: OpenLoad = JSON.parse(process.argv[2] ?? "")
@@ -12,13 +12,14 @@ const load: OpenLoad = JSON.parse(process.argv[2] ?? "")
 const WARM_UP_MS = 1_000
 /** So long the core is left to others at most: answers that come meanwhile are seen that much later. */
 const REST_MS = 0.05
+/** From when the last request was due until every answer is there. */
+const ANSWERED_MAX_MS = 30_000
 
-const lines = (file: string) => readFileSync(file, "utf8").split("\n")
 const offset = randomInt(2 ** 31)
-const paths = lines(load.traffic.pathsFile)
+const paths = linesOf(load.traffic.pathsFile)
 const headers = { Host: load.traffic.host, ...HEADERS }
 const fixed = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-const tails = lines(load.traffic.agentsFile).map(
+const tails = linesOf(load.traffic.agentsFile).map(
   (agent) => ` HTTP/1.1\r\n${fixed.join("")}User-Agent: ${agent}\r\n\r\n`,
 )
 
@@ -43,6 +44,7 @@ function turn() {
   sendDue()
   if (answered === total) return finish()
   const nowMs = performance.now()
+  if (nowMs > dueMs(total) + ANSWERED_MAX_MS) throw new Error(`${total - answered} requests have no answer`)
   if (noticed === total || nowMs + REST_MS < dueMs(noticed)) {
     Atomics.wait(nothing, 0, 0, REST_MS)
     restedMs += performance.now() - nowMs
@@ -83,12 +85,11 @@ function dueMs(request: number): number {
 }
 
 function finish() {
-  const ms = (histogram: typeof latencies, percentile: number) => histogram.percentile(percentile) / 1_000
   const printed: OpenLoadResult = {
-    p50: ms(latencies, 50),
-    p99: ms(latencies, 99),
-    p999: ms(latencies, 99.9),
-    lateP99: ms(lateness, 99),
+    p50: percentileMs(latencies, 50),
+    p99: percentileMs(latencies, 99),
+    p999: percentileMs(latencies, 99.9),
+    lateP99: percentileMs(lateness, 99),
     busyShare: 1 - restedMs / (performance.now() - startMs),
     answers,
   }

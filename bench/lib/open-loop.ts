@@ -25,7 +25,8 @@ export type OpenLoadResult = {
   answers: Record<string, number>
 }
 
-export async function applyOpenLoad(load: OpenLoad): Promise<OpenLoadResult> {
+/** The signal ends it. */
+export async function applyOpenLoad(load: OpenLoad, signal: AbortSignal): Promise<OpenLoadResult> {
   const script = `${import.meta.dirname}/open-loop-process.ts`
-  return lastLine(await runOnLoadCore(process.execPath, [script, JSON.stringify(load)]))
+  return lastLine(await runOnLoadCore(process.execPath, [script, JSON.stringify(load)], signal))
 }

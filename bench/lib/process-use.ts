@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 
 /** Linux counts CPU time in ticks of 10 ms. */
 const TICK_MICROSECONDS = 10_000
@@ -35,12 +35,11 @@ function megabytes(pid: number, field: string): number {
   }
 }
 
+/** Those that its main thread started. */
 function childrenOf(pid: number): number[] {
   try {
-    const processes = readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-    return processes.filter((each) => statOf(each)?.[1] === String(pid))
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    return (children.match(/\d+/g) ?? []).map(Number)
   } catch {
     return []
   }

@@ -28,6 +28,11 @@ export async function commandsOfServers({ client }: RedisServer): Promise<number
   return calls.reduce((sum, [, name = "", count]) => sum + (OWN_COMMANDS.has(name) ? 0 : Number(count)), 0)
 }
 
+/** Bytes. */
+export async function usedMemory({ client }: RedisServer): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await client.info("memory"))?.[1])
+}
+
 /** Takes all visits that edges have sent out of their streams, as ingest does, and says how many they are. */
 export async function takeVisits({ client }: RedisServer): Promise<number> {
   let visits = 0

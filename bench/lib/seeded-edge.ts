@@ -2,17 +2,21 @@ import type { Bench } from "./bench.ts"
 import { type Edge, startEdge } from "./edge.ts"
 import { startHeartbeat } from "./heartbeat.ts"
 import { type Seeding, seedLinks } from "./links.ts"
+import { usedMemory } from "./redis-use.ts"
 import { type RedisServer, startRedis } from "./stores.ts"
 
-type Options = Seeding & { env?: Record<string, string> }
+type Options = Seeding & { name?: string; env?: Record<string, string> }
 
-/** A Redis with so many links, and an edge before it. */
+/** A Redis with so many links, each of which took so many bytes, and an edge before it. */
 export async function startSeededEdge(
   bench: Bench,
-  { env = {}, ...seeding }: Options,
-): Promise<{ redis: RedisServer; edge: Edge }> {
+  { name, env = {}, ...seeding }: Options,
+): Promise<{ redis: RedisServer; edge: Edge; redisBytesPerLink: number }> {
   const redis = await startRedis(bench)
+  const emptyBytes = await usedMemory(redis)
   await seedLinks(redis, seeding)
+  const redisBytesPerLink = ((await usedMemory(redis)) - emptyBytes) / seeding.links
   await startHeartbeat(bench, redis)
-  return { redis, edge: await startEdge(bench, { redisUrl: redis.url, env }) }
+  const edge = await startEdge(bench, { redisUrl: redis.url, env, ...(name !== undefined && { name }) })
+  return { redis, edge, redisBytesPerLink }
 }

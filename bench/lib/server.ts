@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { lastLines, openLog } from "../../scripts/lib/log-file.ts"
 import { PlainError } from "../../scripts/lib/plain-error.ts"
 import { waitFor } from "../../scripts/lib/wait.ts"
 import type { Bench } from "./bench.ts"
 import { cores, onCore } from "./cores.ts"
+import { bareEnvironment } from "./environment.ts"
 
 /** A server under test. It is never started again: one that ends by itself fails the run. */
 export type Server = {
@@ -24,6 +25,7 @@ type Options = {
   port: number
   command: string
   args: string[]
+  /** All that it gets beside PATH and HOME. */
   env?: NodeJS.ProcessEnv
   isReady: () => Promise<boolean>
 }
@@ -33,17 +35,17 @@ export async function startServer(bench: Bench, options: Options): Promise<Serve
   const { name, port, env = {}, isReady } = options
   const log = await openLog(`${bench.folder}/logs/${name.replaceAll(" ", "-")}-${port}.log`)
   const { command, args } = onCore(cores.server, options)
+  bench.signal.throwIfAborted()
   const child = spawn(command, args, {
-    env: { ...process.env, ...env },
+    env: { ...bareEnvironment, ...env },
     stdio: ["ignore", log.fd, log.fd],
     detached: true,
   })
   const ended = once(child, "exit").finally(log.close)
   const stop = async () => {
     child.kill("SIGTERM")
-    const deadline = setTimeout(() => child.kill("SIGKILL"), STOP_MS)
-    await ended
-    clearTimeout(deadline)
+    const deadline = setTimeout(() => killGroup(child), STOP_MS)
+    await ended.finally(() => clearTimeout(deadline))
   }
   bench.onStop(stop)
   const died = async () => {
@@ -52,6 +54,11 @@ export async function startServer(bench: Bench, options: Options): Promise<Serve
   }
   await Promise.race([waitFor(`${name} to be ready`, isReady, { timeoutMs: 60_000, intervalMs: 5 }), died()])
   return { name, port, pid: child.pid ?? 0, lastWords: () => lastLines(log.path), stop }
+}
+
+/** With its children: it leads a group of its own. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, "SIGKILL")
 }
 
 /** Whether anything answers HTTP there. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
 import type { Bench } from "./bench.ts"
 
@@ -9,6 +10,9 @@ export type Traffic = { host: string; pathsFile: string; agentsFile: string }
 
 /** The headers that every load generator sends, so that they can be compared. */
 export const HEADERS = { Accept: "*/*", "Accept-Language": "zh-CN,zh;q=0.9" }
+
+/** Of a file of traffic. */
+export const linesOf = (file: string): string[] => readFileSync(file, "utf8").split("\n")
 
 let written = 0
 

@@ -3,9 +3,13 @@
 
 local heads, tails = {}, {}
 
+local threads = 0
+function setup(thread)
+  thread:set("thread_number", threads)
+  threads = threads + 1
+end
+
 function init(args)
-  local position = tonumber(args[3])
-  math.randomseed(position)
   local headers = ""
   for name, value in pairs(wrk.headers) do
     headers = headers .. name .. ": " .. value .. "\r\n"
@@ -17,6 +21,9 @@ function init(args)
     tails[#tails + 1] = " HTTP/1.1\r\n" .. headers .. "User-Agent: " .. agent .. "\r\n\r\n"
   end
   local paths, agents = #heads, #tails
+  -- Threads are as far apart as can be, however many they are: by the golden ratio.
+  local position = tonumber(args[3]) + math.floor(thread_number * 0.618 * paths)
+  math.randomseed(position)
   function request()
     position = position % paths + 1
     return heads[position] .. tails[math.random(agents)]

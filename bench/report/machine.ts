@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs"
 import { cpus, release, totalmem } from "node:os"
 import { run } from "../../scripts/lib/run.ts"
 import { root } from "../../scripts/lib/services.ts"
+import { withBench } from "../lib/bench.ts"
 import { isPinned } from "../lib/cores.ts"
 import { loadGenerator } from "../lib/load.ts"
 import { hasNginxLua } from "../lib/nginx.ts"
+import { startRedis } from "../lib/stores.ts"
 
 export type Machine = {
   commit: string
@@ -30,7 +32,7 @@ export async function describeMachine(): Promise<Machine> {
     versions: {
       node: process.versions.node,
       fastify: versionOfPackage("fastify"),
-      redis: await firstMatch("redis-server --version", /v=([\d.]+)/),
+      ...(await redisVersions()),
       nginx: await firstMatch("nginx -v 2>&1", /nginx\/([\d.]+)/),
       wrk: await firstMatch("wrk -v; true", /wrk (?:debian\/)?([\d.]+)/),
     },
@@ -40,10 +42,11 @@ export async function describeMachine(): Promise<Machine> {
   }
 }
 
-/** And whether there are changes that are in no commit. */
+/** And whether there are changes that are in no commit, beside results of other benches. */
 async function commit(): Promise<string> {
   const short = await run("git", ["rev-parse", "--short", "HEAD"], { cwd: root }).catch(() => "unknown")
-  const changes = await run("git", ["status", "--porcelain"], { cwd: root }).catch(() => "")
+  const elsewhere = ["--", ".", ":!bench/results"]
+  const changes = await run("git", ["status", "--porcelain", ...elsewhere], { cwd: root }).catch(() => "")
   return changes === "" ? short.trim() : `${short.trim()}-dirty`
 }
 
@@ -52,6 +55,15 @@ function versionOfPackage(name: string): string {
     readFileSync(`${root}/node_modules/${name}/package.json`, "utf8"),
   )
   return manifest.version
+}
+
+/** Of the one that is measured with. Valkey says both, its own and of which Redis it does the same. */
+function redisVersions(): Promise<Record<string, string>> {
+  return withBench(async (bench) => {
+    const { client } = await startRedis(bench)
+    const said = (await client.info("server")).matchAll(/^(redis|valkey)_version:(\S+)/gm)
+    return Object.fromEntries([...said].map(([, name = "", version = ""]) => [name, version]))
+  })
 }
 
 async function firstMatch(shellCommand: string, pattern: RegExp): Promise<string> {

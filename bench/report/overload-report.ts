@@ -1,5 +1,5 @@
 import type { Level, Overload } from "../experiments/overload.ts"
-import type { Spread } from "../lib/numbers.ts"
+import { withSpread } from "./spread.ts"
 import { table } from "./table.ts"
 
 export function overloadReport(overloads: Overload[]): string {
@@ -7,7 +7,18 @@ export function overloadReport(overloads: Overload[]): string {
     "## Overload: Zipf traffic by more and more connections",
     ...overloads.map(({ name, levels }) =>
       table(
-        [name, "good/s", "of its best", "CPU µs", "refused", "lost", "MB", "ops p50 ms", "ops max ms"],
+        [
+          name,
+          "good/s",
+          "of its best",
+          "CPU µs",
+          "refused",
+          "lost",
+          "MB",
+          "ops p50 ms",
+          "ops max ms",
+          "ops failed",
+        ],
         levels.map(row),
       ),
     ),
@@ -23,6 +34,7 @@ function row({
   lost,
   peakMemoryMb,
   ops,
+  opsFailures,
 }: Level): string[] {
   return [
     String(connections),
@@ -34,9 +46,6 @@ function row({
     peakMemoryMb.toFixed(0),
     ops?.p50.toFixed(1) ?? "",
     ops?.max.toFixed(1) ?? "",
+    String(opsFailures),
   ]
-}
-
-function withSpread({ median, min, max }: Spread, digits: number): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`
 }

@@ -10,13 +10,19 @@ export type Results = {
   at: string
   kind: "short" | "full"
   machine: Machine
+  /** The share of time that others on the same host had the core of the servers; null where nobody can tell. */
+  stolenShare: number | null
   scenarios: ScenarioResult[]
   edits?: Edits
   /** Seconds. */
   starts?: Spread
   overload?: Overload[]
   memory?: Memory
+  failures: Failure[]
 }
+
+/** Of a part of the bench, and why. */
+export type Failure = { name: string; message: string }
 
 export type ScenarioResult = { name: string; title: string; measured: Measured[]; comparisons: Comparison[] }
 

@@ -21,6 +21,6 @@ export const guide: Scenario = {
       paths: [`/${codeOf(0)}`],
       agents: makeUserAgents(randomFrom(1), USER_AGENTS, weChat),
     })
-    return [edgeContestant(edge, redis, traffic), await bareFastify(bench, traffic)]
+    return [{ ...edgeContestant(edge, redis, traffic), status: "200" }, await bareFastify(bench, traffic)]
   },
 }

@@ -11,12 +11,20 @@ export const unknown: Scenario = {
   name: "unknown",
   title: "A scanner: codes that no link has, from one network",
   async start(bench) {
-    const { edge, redis } = await startSeededEdge(bench, { links: 1 })
+    const limited = await startSeededEdge(bench, { links: 1 })
+    const unlimited = await startSeededEdge(bench, {
+      ...{ name: "edge, no limit", links: 1 },
+      env: { UNKNOWN_CODES_PER_MINUTE: "1000000000" },
+    })
     const traffic = await writeTraffic(bench, {
       host: HOST,
       paths: Array.from({ length: CODES }, (_, i) => `/${codeOf(i + 1)}`),
       agents: [SAFARI],
     })
-    return [edgeContestant(edge, redis, traffic), await bareFastify(bench, traffic)]
+    const edges = [limited, unlimited].map(({ edge, redis }) => edgeContestant(edge, redis, traffic))
+    return [
+      ...edges.map((contestant) => ({ ...contestant, isRefusing: true })),
+      await bareFastify(bench, traffic),
+    ]
   },
 }

@@ -10,8 +10,9 @@ export type Cache<Value> = {
 }
 
 /**
- * In two generations of half the bounds each: what is asked for moves to the younger one, and when that is full the older one is dropped as a whole. A hit is
- * one look-up and leaves no trace, where keeping the exact order (lru-cache) takes several times as long: an edge asks six times a request.
+ * At most `max` values, but two at least, in two generations of half the bounds each: what is asked for moves to the younger one, and when
+ * that is full the older one is dropped as a whole. A hit is one look-up and leaves no trace, where keeping the exact order (lru-cache)
+ * takes several times as long: an edge asks six times a request.
  */
 export function createCache<Value extends NonNullable<unknown>>(options: {
   max: number
@@ -19,7 +20,7 @@ export function createCache<Value extends NonNullable<unknown>>(options: {
   bytesOf?: (value: Value) => number
 }): Cache<Value> {
   const { bytesOf = () => 0 } = options
-  const half = Math.ceil(options.max / 2)
+  const half = Math.max(1, Math.floor(options.max / 2))
   const halfBytes = (options.maxBytes ?? Number.POSITIVE_INFINITY) / 2
   let young = newGeneration<Value>()
   let old = newGeneration<Value>()

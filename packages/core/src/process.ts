@@ -4,15 +4,14 @@ import { ConfigError } from "./env.ts"
 export class StartError extends Error {}
 
 /** How a running process is stopped, in `stopMaxMs` at most (15 s), and restarted without a pause, if it can be. */
-export type Running = { stop: () => Promise<void>; stopMaxMs?: number; restart?: () => void }
+export type Running = { stop: () => Promise<void>; stopMaxMs?: number; restart?: () => Promise<void> }
 
 /**
  * Runs one process: `start` brings it up. SIGTERM and SIGINT stop it once, gracefully, as does SIGHUP, unless it can be restarted; a
  * second signal or `stopMaxMs` ends it at once with exit code 1. A start that fails is said plainly.
  */
-export async function runProcess(start: () => Promise<Running | Running["stop"]>): Promise<void> {
-  const started = await startOrExit(start)
-  const { stop, stopMaxMs, restart } = typeof started === "function" ? { stop: started } : started
+export async function runProcess(start: () => Promise<Running>): Promise<void> {
+  const { stop, stopMaxMs, restart } = await startOrExit(start)
   const stopOnce = stopAndExit(stop, stopMaxMs)
   let isStopping = false
   const onSignal = () => {

@@ -54,11 +54,13 @@ await runProcess(async () => {
     // An ingest that owns nothing stands by for one that fails, which is as ready as it gets.
     isReady: () => redis.status === "ready",
   })
-  return async () => {
-    stopping.abort()
-    await Promise.all(running)
-    redis.disconnect()
-    await db.destroy()
-    await ops.close()
+  return {
+    async stop() {
+      stopping.abort()
+      await Promise.all(running)
+      redis.disconnect()
+      await db.destroy()
+      await ops.close()
+    },
   }
 })

@@ -55,15 +55,17 @@ await runProcess(async () => {
     registry,
     isReady: () => redis.status === "ready" && listener.isListening(),
   })
-  return async () => {
-    stopping.abort()
-    clearInterval(heartbeat)
-    clearInterval(mending)
-    listener.wake()
-    await running
-    await listener.close()
-    redis.disconnect()
-    await db.destroy()
-    await ops.close()
+  return {
+    async stop() {
+      stopping.abort()
+      clearInterval(heartbeat)
+      clearInterval(mending)
+      listener.wake()
+      await running
+      await listener.close()
+      redis.disconnect()
+      await db.destroy()
+      await ops.close()
+    },
   }
 })

@@ -27,10 +27,12 @@ await runProcess(async () => {
     () => forgetAttempts(app.db).catch((err) => log.warn({ err }, "cleaning")),
     HOUR_MS,
   )
-  return async () => {
-    isReady = false
-    clearInterval(cleaning)
-    await app.close()
-    await ops.close()
+  return {
+    async stop() {
+      isReady = false
+      clearInterval(cleaning)
+      await app.close()
+      await ops.close()
+    },
   }
 })

@@ -10,8 +10,10 @@ export async function startAlone(config: Config): Promise<Running> {
   const opening = startOpsThread(config, async (question) =>
     question === "isReady"
       ? { isReady: edge?.isReady() ?? false }
-      : { metrics: (await edge?.registry.metrics().catch(String)) ?? "" },
+      : { metrics: (await edge?.registry.metrics().catch(() => "")) ?? "" },
   )
+  // Awaited below; until then its failure is nobody's.
+  opening.catch(() => {})
   // The thread starts while the edge is loaded.
   const { runEdge } = await import("./run-edge.ts")
   const log = pino({ level: config.LOG_LEVEL, name: "edge" })

@@ -22,7 +22,8 @@ export function buildApp(config: Config, deps: RedirectDeps): FastifyInstance {
         if (raw.method === "GET" || raw.method === "HEAD") serve(incoming(raw), res)
         else others(raw, res)
       })
-      server.maxConnections = config.CONNECTIONS_MAX
+      // Full workers would else hand a connection to each other without end.
+      Object.assign(server, { maxConnections: config.CONNECTIONS_MAX, dropMaxConnection: true })
       return server.setTimeout(config.CLIENT_STALLED_MS)
     },
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
@@ -51,7 +52,7 @@ function serverOptions({ CLIENT_REQUEST_MS, CLIENT_IDLE_MS }: Config): ServerOpt
     maxHeaderSize: 16_384,
     headersTimeout: CLIENT_REQUEST_MS,
     requestTimeout: CLIENT_REQUEST_MS,
-    connectionsCheckingInterval: CLIENT_REQUEST_MS / 4,
+    connectionsCheckingInterval: Math.ceil(CLIENT_REQUEST_MS / 4),
     keepAliveTimeout: CLIENT_IDLE_MS,
   }
 }

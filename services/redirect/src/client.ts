@@ -8,8 +8,10 @@ import { memoise } from "./memoise.ts"
 
 /** The client's address: what a trusted proxy said, if it is one, else the peer's. IPv4 as IPv4. */
 export function clientAddress({ raw, isTrusted }: Incoming): string {
+  // Of a client that is gone meanwhile nothing is known.
   const peer = raw.socket.remoteAddress ?? ""
-  if (isTrusted === null || raw.headers["x-forwarded-for"] === undefined) return plainAddress(peer)
+  const isDirect = isTrusted === null || peer === "" || raw.headers["x-forwarded-for"] === undefined
+  if (isDirect) return plainAddress(peer)
   const said = proxyAddr(raw, isTrusted)
   return plainAddress(isIP(said) === 0 ? peer : said)
 }

@@ -44,7 +44,8 @@ export async function startPrimary(config: Config): Promise<Running> {
     },
   })
   const { address, port } = await workers.start()
-  log.info({ address: `http://${address}:${port}`, opsPort: ops.port, workers: config.WORKERS }, "listening")
+  const host = address.includes(":") ? `[${address}]` : address
+  log.info({ address: `http://${host}:${port}`, opsPort: ops.port, workers: config.WORKERS }, "listening")
 
   return {
     restart: workers.restart,

@@ -26,6 +26,8 @@ export function watchReadiness(
     if (isChecking || !changes.isLive(now()) || !bans.isKnown) return
     isChecking = true
     try {
+      // A Redis that is being filled mostly lacks the first: no need to ask for all.
+      if ((await redis.get(markerKey(0))) === null) return
       // One GET a bucket, since the buckets lie in different slots of a cluster.
       const markers = await Promise.all(
         Array.from({ length: BUCKETS }, (_, bucket) => redis.get(markerKey(bucket))),

@@ -47,7 +47,7 @@ export function sizeOfDomain(text: string, domain: DomainRecord | null): number 
   return 1_000 + 3 * text.length + (domain === null || domain.brand === null ? 0 : 100_000)
 }
 
-/** V8 takes two bytes for each character as soon as one is not Latin-1. */
+/** V8 takes two bytes for each character as soon as one is not Latin-1; taken here as soon as one is not ASCII. */
 function sizeOfText(text: string): number {
   return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length
 }

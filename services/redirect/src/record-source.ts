@@ -11,7 +11,7 @@ export type RecordSource = (key: string) => Promise<RawRecord>
 type Wanted = { key: string } & PromiseWithResolvers<RawRecord>
 
 /** In one command, so that none keeps Redis from others for long. */
-const KEYS_MAX = 100
+const RECORDS_MAX = 100
 
 /** Whatever is asked for in one turn of the event loop is read with one MGET: under load that is several for the price of one. */
 export function createRecordSource(
@@ -23,7 +23,7 @@ export function createRecordSource(
   const readAll = () => {
     const all = wanted
     wanted = []
-    for (let at = 0; at < all.length; at += KEYS_MAX) void read(all.slice(at, at + KEYS_MAX))
+    for (let at = 0; at < all.length; at += RECORDS_MAX) void read(all.slice(at, at + RECORDS_MAX))
   }
 
   const read = async (some: Wanted[]) => {

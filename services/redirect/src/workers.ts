@@ -60,6 +60,7 @@ export function superviseWorkers(options: {
   let restarting = Promise.resolve()
   let isStopping = false
 
+  const isEmpty = (slot: number) => ![...members].some((member) => member.slot === slot)
   const inState = (...states: Member["state"][]) => [...members].filter(({ state }) => states.includes(state))
 
   const start = (slot: number, pauseMs = PAUSE_MS.first): Member => {
@@ -83,10 +84,19 @@ export function superviseWorkers(options: {
     const { exitCode, signalCode, pid } = worker.process
     log.error({ worker: slot, workerPid: pid, exitCode, signal: signalCode }, "a worker ended")
     const wasSteady = performance.now() - member.startedAtMs > STEADY_MS
-    const pauseMs = wasSteady ? PAUSE_MS.first : member.pauseMs
+    await startAgain(slot, wasSteady ? PAUSE_MS.first : member.pauseMs)
+  }
+
+  const startAgain = async (slot: number, pauseMs: number): Promise<void> => {
     await delay(pauseMs)
-    const isTaken = [...members].some((other) => other.slot === slot)
-    if (!isTaken && !isStopping) start(slot, Math.min(pauseMs * 2, PAUSE_MS.longest))
+    if (isStopping || !isEmpty(slot)) return
+    const nextPauseMs = Math.min(pauseMs * 2, PAUSE_MS.longest)
+    try {
+      start(slot, nextPauseMs)
+    } catch (err) {
+      log.error({ err, worker: slot }, "a worker cannot be started")
+      await startAgain(slot, nextPauseMs)
+    }
   }
 
   const stop = async (member: Member) => {
@@ -105,10 +115,13 @@ export function superviseWorkers(options: {
     const tooLate = delay(readyMaxMs, null, { ref: false })
     const isReady = (await Promise.race([next.listening, tooLate])) !== null
     await stop(isReady ? old : next)
+    // The old one may have ended meanwhile, and found its slot taken.
+    if (isEmpty(old.slot)) start(old.slot)
     return isReady
   }
 
   const restart = async () => {
+    if (isStopping) return
     log.info("restarting the workers")
     for (const old of inState("serving")) {
       const isReplaced = !members.has(old) || (await replace(old))
@@ -128,7 +141,9 @@ export function superviseWorkers(options: {
       throw new StartError("A worker ended before it listened; why is said above.")
     },
     restart() {
-      restarting = restarting.then(restart)
+      restarting = restarting.then(restart).catch((err: unknown) => {
+        log.error({ err }, "the workers could not be restarted")
+      })
       return restarting
     },
     async stop() {
@@ -163,8 +178,11 @@ function fork(slot: number, othersServe: boolean): Omit<Member, "slot" | "pauseM
   worker.on("message", (answer: Answer<Metrics>) => status.hear(answer))
   // A worker that ends while it is written to.
   worker.on("error", () => {})
-  // Comes when all that it said has arrived.
-  const ended = new Promise<void>((resolve) => worker.process.once("close", () => resolve()))
+  const ended = new Promise<void>((resolve) => {
+    // Comes when all that it said has arrived; not for one that could not be started.
+    worker.process.once("close", () => resolve())
+    worker.process.once("error", () => worker.process.pid === undefined && resolve())
+  })
   const listening = new Promise<Address | null>((resolve) => {
     worker.once("listening", resolve)
     void ended.then(() => resolve(null))

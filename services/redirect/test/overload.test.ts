@@ -15,7 +15,8 @@ const MAX_IN_FLIGHT = 20
 
 t.test("past MAX_IN_FLIGHT the answer is 503 at once, and whoever needs no Redis is served", async (t) => {
   const gate = await startReplyGate(t, redis.port)
-  const env = { REDIS_DEADLINE_MS: "5000", MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) }
+  const patient = { REDIS_DEADLINE_MS: "60000", REDIS_SILENCE_MAX_MS: "60000" }
+  const env = { ...patient, MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) }
   const edge = await startEdge(t, redis.url, env, { records: gate.through(redis.url) })
   await edge.ready()
   await publisher.link("known")
@@ -26,15 +27,13 @@ t.test("past MAX_IN_FLIGHT the answer is 503 at once, and whoever needs no Redis
   gate.hold()
   const waiting = codes.slice(0, MAX_IN_FLIGHT).map((code) => edge.get(`/${code}`))
   await waitFor("them to wait", () => edge.waits.count === MAX_IN_FLIGHT, { timeoutMs: 2_000 })
-  const startedAtMs = performance.now()
   for (const code of codes.slice(MAX_IN_FLIGHT)) {
     const { status, headers } = await edge.get(`/${code}`)
     t.equal(status, 503)
     t.equal(headers["retry-after"], "1")
     t.equal((await edge.get("/known")).status, 302)
   }
-  t.ok(performance.now() - startedAtMs < 2_500, "nobody waited for Redis")
-  t.equal(edge.waits.count, MAX_IN_FLIGHT)
+  t.equal(edge.waits.count, MAX_IN_FLIGHT, "nobody else waited for Redis")
 
   gate.release()
   for (const { status } of await Promise.all(waiting)) t.equal(status, 302)
@@ -43,7 +42,7 @@ t.test("past MAX_IN_FLIGHT the answer is 503 at once, and whoever needs no Redis
 
 t.test("an answer of Redis that is there in time counts, however late a busy edge reads it", async (t) => {
   const gate = await startReplyGate(t, redis.port)
-  const env = { REDIS_DEADLINE_MS: "300" }
+  const env = { REDIS_DEADLINE_MS: "2000", REDIS_SILENCE_MAX_MS: "60000" }
   const edge = await startEdge(t, redis.url, env, { records: gate.through(redis.url) })
   await edge.ready()
   await publisher.link("late")
@@ -55,7 +54,7 @@ t.test("an answer of Redis that is there in time counts, however late a busy edg
   // Between reading sockets and looking at timers, as when it is busy with requests.
   await setImmediate()
   gate.release()
-  const busyUntilMs = performance.now() + 500
+  const busyUntilMs = performance.now() + 2_500
   while (performance.now() < busyUntilMs);
   t.equal((await asked).status, 302)
 })
@@ -72,7 +71,7 @@ t.test("2,000 connections that open and close leave no memory behind", async (t)
     collect()
     return process.memoryUsage().heapUsed
   }
-  await openAndClose(edge, 1_000)
+  await openAndClose(edge, 2_000)
   const before = await heapInUse()
   await openAndClose(edge, 2_000)
   const bytes = ((await heapInUse()) - before) / 2_000
@@ -80,7 +79,7 @@ t.test("2,000 connections that open and close leave no memory behind", async (t)
   t.ok(bytes < 500, `${bytes} bytes a connection`)
 })
 
-/** Some ask and close, some ask no HTTP, some never finish asking. */
+/** Half of them ask and close, half ask no HTTP. */
 async function openAndClose(edge: TestEdge, connections: number) {
   const asked = [`GET /hot HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n\r\n`, "no HTTP at all\r\n\r\n"]
   for (let i = 0; i < connections; i += asked.length) {

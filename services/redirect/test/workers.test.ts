@@ -1,4 +1,5 @@
 import { readdir } from "node:fs/promises"
+import { connect } from "node:net"
 import t from "tap"
 import { startChild } from "../../test/support/child.ts"
 import { startRedis } from "../../test/support/redis.ts"
@@ -163,6 +164,40 @@ t.test("what workers spilled is sent by those that are left when there are fewer
   t.same(await readdir(folder), [])
   await Promise.all([publisher.link("busy"), publisher.complete()])
 })
+
+t.test("connections beyond what the workers take are closed at once", async (t) => {
+  const server = await startServer(t, redis.url, { WORKERS: "2", CONNECTIONS_MAX: "5" })
+  await server.ready()
+  const sockets = Array.from({ length: 12 }, () => connect({ port: server.port, host: "127.0.0.1" }))
+  const closeAll = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  t.teardown(closeAll)
+  let closed = 0
+  for (const socket of sockets) socket.on("error", () => undefined).on("close", () => closed++)
+  await waitFor("those beyond to be closed", () => closed === 2, { timeoutMs: 5_000 })
+  closeAll()
+  await waitFor("room again", async () => (await visit(server.port, "busy")) === 302)
+  t.equal(await server.child.stop("SIGTERM"), 0)
+})
+
+for (const WORKERS of ["1", "2"]) {
+  t.test(`an ops port that is taken ends an edge of ${WORKERS}, with a plain word`, async (t) => {
+    const { opsPort } = await startServer(t, redis.url)
+    const env = {
+      REDIS_URL: redis.url,
+      COOKIE_SECRET,
+      WORKERS,
+      EDGE_PORT: "0",
+      EDGE_OPS_PORT: String(opsPort),
+    }
+    const child = startChild(process.execPath, [SERVER], { env: { ...process.env, ...env } })
+    await waitFor("the end", () => child.hasEnded, { timeoutMs: 20_000 })
+    t.equal(await child.stop(), 1)
+    t.match(child.output(), "EADDRINUSE")
+    t.notMatch(child.output(), /\n {4}at /)
+  })
+}
 
 t.test("a port that is taken ends all processes, with a plain word", async (t) => {
   const { port } = await startServer(t, redis.url)

@@ -21,7 +21,7 @@ export function createVisitWords(): VisitWords {
   const places = new Map<DetailedPlace, Words>()
   const languages = createMemo(joined)
   const referrers = createMemo(joined)
-  const decisions = createMemo((words) => joined(words.map(onOneLine)))
+  const decisions = createMemo(joined)
   return {
     clientOf: ({ platform, os, device, browser }) => clients(platform, os, device, browser),
     placeOf(place) {
@@ -63,7 +63,7 @@ const placeWords = ({ country, region, city, isp }: DetailedPlace): Words => ({
   columns: [country, region, city, isp].map(copyText).join("\t"),
 })
 
-const joined = (words: string[]): string => words.join(SEPARATOR)
+/** Whatever a batch says, no word has what parts words and values. */
+const joined = (words: string[]): string => words.map(onOneLine).join(SEPARATOR)
 
-/** Names of rules and of sides are what somebody typed. */
 const onOneLine = (word: string): string => word.replaceAll(SEPARATOR, " ").replaceAll(LINE_BREAK, " ")

@@ -34,7 +34,7 @@ const NO_ICON: SiteFile = {
 
 /**
  * Serves what a domain has at this path; false where it has nothing. The name of a file has a dot, which no code has. A banned domain has
- * our robots.txt alone.
+ * none but our robots.txt.
  */
 export function createSiteFiles(deps: {
   answers: Answers
@@ -42,7 +42,7 @@ export function createSiteFiles(deps: {
 }): (ask: Ask, isBanned: boolean) => boolean {
   const { answers, results } = deps
   return (ask, isBanned) => {
-    const file = isBanned ? robotsAt(ask, null) : fileAt(ask)
+    const file = isBanned ? standardFileAt(ask, null) : fileAt(ask)
     if (file === null) return false
     if (!isRead(ask.req)) {
       answers.refuseMethod(ask)
@@ -59,7 +59,7 @@ function fileAt(ask: Ask): SiteFile | null {
   if (path === "") {
     const bytes = domain.files.size === 0 ? undefined : domain.files.get(segment)
     if (bytes !== undefined) return siteFile("site_file", typeOf(segment), bytes)
-    return segment === "favicon.ico" ? NO_ICON : robotsAt(ask, domain.robotsTxt)
+    return standardFileAt(ask, domain.robotsTxt)
   }
   if (segment !== ".well-known") return null
   const body =
@@ -71,9 +71,11 @@ function fileAt(ask: Ask): SiteFile | null {
   return body === null ? null : siteFile("site_file", JSON_TYPE, body)
 }
 
-function robotsAt({ segment, path }: Ask, own: string | null): SiteFile | null {
-  if (segment !== "robots.txt" || path !== "") return null
-  return siteFile("robots", TEXT_TYPE, own ?? ROBOTS)
+/** What clients ask of any host. */
+function standardFileAt({ segment, path }: Ask, robotsTxt: string | null): SiteFile | null {
+  if (path !== "") return null
+  if (segment === "favicon.ico") return NO_ICON
+  return segment === "robots.txt" ? siteFile("robots", TEXT_TYPE, robotsTxt ?? ROBOTS) : null
 }
 
 function siteFile(result: Result, type: string, body: string | Buffer): SiteFile {

@@ -12,6 +12,7 @@ export const SERVER = fileURLToPath(new URL("../../src/server.ts", import.meta.u
 export type Server = {
   child: Child
   port: number
+  opsPort: number
   /** The status of a path of the ops port. */
   ops(path: string): Promise<number>
   /** A metric by its name and labels, as they are printed; 0 for one that it has not. */
@@ -34,6 +35,7 @@ export async function startServer(t: Test, redisUrl: string, env: NodeJS.Process
   return {
     child,
     port: Number(port),
+    opsPort: Number(opsPort),
     ops,
     async metric(name) {
       const lines = (await (await askOps("/metrics")).text()).split("\n")
