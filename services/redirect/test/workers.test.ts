@@ -85,6 +85,22 @@ t.test("a worker that is killed comes back; meanwhile the others answer, and no 
   t.equal(await server.child.stop("SIGTERM"), 0)
 })
 
+t.test("connections beyond what the workers take are closed at once", async (t) => {
+  const server = await startServer(t, redis.url, { WORKERS: "2", CONNECTIONS_MAX: "5" })
+  await server.ready()
+  const sockets = Array.from({ length: 12 }, () => connect({ port: server.port, host: "127.0.0.1" }))
+  const closeAll = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  t.teardown(closeAll)
+  let closed = 0
+  for (const socket of sockets) socket.on("error", () => undefined).on("close", () => closed++)
+  await waitFor("those beyond to be closed", () => closed === 2, { timeoutMs: 5_000 })
+  closeAll()
+  await waitFor("room again", async () => (await visit(server.port, "busy")) === 302)
+  t.equal(await server.child.stop("SIGTERM"), 0)
+})
+
 t.test("SIGHUP under load replaces every worker, fails no request and loses no visit", async (t) => {
   const before = await storedVisits()
   const server = await startServer(t, redis.url, { WORKERS: "2" })
@@ -163,22 +179,6 @@ t.test("what workers spilled is sent by those that are left when there are fewer
   t.match(next.child.output(), '"formerSent":30')
   t.same(await readdir(folder), [])
   await Promise.all([publisher.link("busy"), publisher.complete()])
-})
-
-t.test("connections beyond what the workers take are closed at once", async (t) => {
-  const server = await startServer(t, redis.url, { WORKERS: "2", CONNECTIONS_MAX: "5" })
-  await server.ready()
-  const sockets = Array.from({ length: 12 }, () => connect({ port: server.port, host: "127.0.0.1" }))
-  const closeAll = () => {
-    for (const socket of sockets) socket.destroy()
-  }
-  t.teardown(closeAll)
-  let closed = 0
-  for (const socket of sockets) socket.on("error", () => undefined).on("close", () => closed++)
-  await waitFor("those beyond to be closed", () => closed === 2, { timeoutMs: 5_000 })
-  closeAll()
-  await waitFor("room again", async () => (await visit(server.port, "busy")) === 302)
-  t.equal(await server.child.stop("SIGTERM"), 0)
 })
 
 for (const WORKERS of ["1", "2"]) {
