@@ -9,7 +9,7 @@ export const DAYS = 365
 const UNFOLDED_DAYS = 5
 const QUARTERS_DAYS = 8
 /** ROLLUP_VALUES_MAX, which folding leaves of each day. */
-const VALUES_MAX = 100
+const VALUES_MAX = 500
 const NO_LIMIT = 1_000_000
 /** Links with more visits than all others are visited all year, others mostly in the week they are made. */
 const STEADY_LINKS = 100
