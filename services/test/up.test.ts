@@ -165,8 +165,9 @@ async function start(t: Test) {
   const child = startUp()
   const isUp = () => child.hasEnded || child.output().includes("Qiao is running")
   await waitFor("Qiao to run", isUp, { timeoutMs: 90_000 }).catch(() => undefined)
-  t.match(child.output(), "Qiao is running")
-  t.notOk(child.hasEnded, "it is up")
+  const isRunning = isUp() && !child.hasEnded
+  // In the name, which is all that a summary tells.
+  t.ok(isRunning, isRunning ? "it is up" : `it is up: ${child.output().slice(-500)}`)
   return child
 }
 

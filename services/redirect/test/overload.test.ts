@@ -26,7 +26,7 @@ t.test("past MAX_IN_FLIGHT the answer is 503 at once, and whoever needs no Redis
 
   gate.hold()
   const waiting = codes.slice(0, MAX_IN_FLIGHT).map((code) => edge.get(`/${code}`))
-  await waitFor("them to wait", () => edge.waits.count === MAX_IN_FLIGHT, { timeoutMs: 2_000 })
+  await waitFor("them to wait", () => edge.waits.count === MAX_IN_FLIGHT, { timeoutMs: 20_000 })
   for (const code of codes.slice(MAX_IN_FLIGHT)) {
     const { status, headers } = await edge.get(`/${code}`)
     t.equal(status, 503)
@@ -50,7 +50,7 @@ t.test("an answer of Redis that is there in time counts, however late a busy edg
   gate.hold()
   const asked = edge.get("/late")
   const isHeld = () => edge.waits.count === 1 && gate.heldCount > 0
-  await waitFor("the answer to be held", isHeld, { timeoutMs: 2_000, intervalMs: 1 })
+  await waitFor("the answer to be held", isHeld, { timeoutMs: 20_000, intervalMs: 1 })
   // Between reading sockets and looking at timers, as when it is busy with requests.
   await setImmediate()
   gate.release()
@@ -66,8 +66,8 @@ t.test("2,000 connections that open and close leave no memory behind", async (t)
   await edge.ready()
   await publisher.link("hot")
   const heapInUse = async () => {
-    await waitFor("no connection", async () => (await connectionsOf(edge)) === 0, { timeoutMs: 5_000 })
-    await waitFor("the clicks to be sent", () => edge.clicks.counters.waiting === 0, { timeoutMs: 5_000 })
+    await waitFor("no connection", async () => (await connectionsOf(edge)) === 0, { timeoutMs: 30_000 })
+    await waitFor("the clicks to be sent", () => edge.clicks.counters.waiting === 0, { timeoutMs: 30_000 })
     collect()
     return process.memoryUsage().heapUsed
   }

@@ -27,7 +27,7 @@ export async function startServer(t: Test, redisUrl: string, env: NodeJS.Process
   const child = startChild(process.execPath, [SERVER], { env: { ...process.env, ...own, ...env } })
   t.teardown(() => child.stop("SIGKILL"))
   const listening = () => /"address":"http:\/\/127\.0\.0\.1:(\d+)","opsPort":(\d+)/.exec(child.output())
-  await waitFor("the edge to listen", () => child.hasEnded || listening() !== null, { timeoutMs: 20_000 })
+  await waitFor("the edge to listen", () => child.hasEnded || listening() !== null, { timeoutMs: 45_000 })
   const [, port, opsPort] = listening() ?? []
   if (port === undefined) throw new Error(`the edge ended:\n${child.output()}`)
   const askOps = (path: string) => fetch(`http://127.0.0.1:${opsPort}${path}`)
@@ -42,7 +42,7 @@ export async function startServer(t: Test, redisUrl: string, env: NodeJS.Process
       return Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length) ?? 0)
     },
     ready: () =>
-      waitFor("readiness", async () => (await ops("/healthz/ready")) === 200, { timeoutMs: 10_000 }),
+      waitFor("readiness", async () => (await ops("/healthz/ready")) === 200, { timeoutMs: 45_000 }),
     workers: () =>
       child
         .output()
