@@ -84,7 +84,8 @@ async function startAdmin({ databaseUrl, redisUrl, crew, postgresPid }: Stores):
       throw new Error(`${path} ${JSON.stringify({ ...params, ...scope })}: ${text.slice(0, 500)}`)
     return tookMs
   }
-  const cpu = () => (cpuOfFamily(member.pid ?? 0) + cpuOfFamily(postgresPid ?? 0)) / 1_000
+  const pids = [member.pid, postgresPid].filter((pid) => pid !== undefined)
+  const cpu = () => pids.reduce((sum, pid) => sum + cpuOfFamily(pid), 0) / 1_000
   return { ask, cpu }
 }
 
