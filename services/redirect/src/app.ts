@@ -1,6 +1,7 @@
 import type { ServerOptions } from "node:http"
 import type { Socket } from "node:net"
 import Fastify, { type ConnectionError, type FastifyInstance } from "fastify"
+import { isRead } from "./client.ts"
 import type { Config } from "./config.ts"
 import { createIncoming } from "./incoming.ts"
 import { createServe, type RedirectDeps } from "./routes/redirect.ts"
@@ -19,7 +20,8 @@ export function buildApp(config: Config, deps: RedirectDeps): FastifyInstance {
   const app = Fastify({
     serverFactory(others) {
       const server = createServer(serverOptions(config), (raw, res) => {
-        if (raw.method === "GET" || raw.method === "HEAD") serve(incoming(raw), res)
+        const req = incoming(raw)
+        if (isRead(req)) serve(req, res)
         else others(raw, res)
       })
       // Full workers would else hand a connection to each other without end.

@@ -8,13 +8,12 @@ import {
 } from "@qiao/core/ban-set.ts"
 import type { Decision } from "@qiao/core/decide.ts"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
-import { BANS_KEY, markerKeyOf } from "@qiao/core/keys.ts"
+import { BANS_KEY } from "@qiao/core/keys.ts"
 import type { LinkRecord } from "@qiao/core/record.ts"
 import { isNewer, type RecordVersion } from "@qiao/core/versioned.ts"
-import type { Redis } from "ioredis"
 import type { Changes } from "./changes.ts"
 import { memoise } from "./memoise.ts"
-import type { Waits } from "./waits.ts"
+import type { RecordSource } from "./record-source.ts"
 
 /*
  * The bans of the instance, held whole.
@@ -51,15 +50,14 @@ const CHECK_MS = 100
 const NEVER: RecordVersion = { epoch: -1, revision: 0 }
 
 export function followBans(options: {
-  redis: Pick<Redis, "mget">
+  source: RecordSource
   changes: Pick<Changes, "isLive">
-  waits: Pick<Waits, "withDeadline">
   refreshMs: number
   /** Monotonic milliseconds. */
   now: () => number
   onFailure: (err: unknown) => void
 }): Bans {
-  const { redis, changes, waits, refreshMs, now, onFailure } = options
+  const { source, changes, refreshMs, now, onFailure } = options
   const counters = { reads: 0, failures: 0 }
   let set = NO_BANS
   let version = NEVER
@@ -83,7 +81,7 @@ export function followBans(options: {
   const read = async (): Promise<boolean> => {
     counters.reads++
     try {
-      const [marker, value] = await waits.withDeadline(redis.mget(markerKeyOf(BANS_KEY), BANS_KEY))
+      const { marker, value } = await source(BANS_KEY)
       if (typeof value === "string") {
         const { epoch, revision, record } = decodeBanSet(value)
         accept({ epoch, revision }, record ?? NO_BANS)

@@ -19,6 +19,7 @@ import { createRegistry, createResults } from "./metrics.ts"
 import { createPasswords } from "./passwords.ts"
 import { createReaders } from "./readers.ts"
 import { watchReadiness } from "./readiness.ts"
+import { createRecordSource } from "./record-source.ts"
 import { connectRedis } from "./redis.ts"
 import { createReports } from "./reports.ts"
 import { createSpill } from "./spill.ts"
@@ -64,13 +65,14 @@ export function composeEdge(
     onGeneration: () => bans.refresh(),
   })
   const waits = createWaits({ deadlineMs: config.REDIS_DEADLINE_MS, max: config.MAX_IN_FLIGHT, now })
+  const source = createRecordSource(redis, waits)
   const readers = createReaders(config, {
-    ...{ redis, changes, waits, now },
+    ...{ source, changes, waits, now },
     // That Redis is away is said by its connection, and each failure is counted.
     onFailure: (err, key) => log.debug({ err, key }, "record not read"),
   })
   const bans = followBans({
-    ...{ redis, changes, waits, now },
+    ...{ source, changes, now },
     refreshMs: config.CACHE_TTL_MS,
     onFailure: (err) => log.debug({ err }, "bans not read"),
   })

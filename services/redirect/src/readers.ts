@@ -1,13 +1,12 @@
 import { type DomainRecord, decodeDomain } from "@qiao/core/domain-record.ts"
 import { decodeLink } from "@qiao/core/record.ts"
 import { decodeRuleSet, type RuleSetRecord } from "@qiao/core/rule-set-record.ts"
-import type { Redis } from "ioredis"
 import type { Changes } from "./changes.ts"
 import type { Config } from "./config.ts"
 import { createRecordReader, type RecordReader } from "./links.ts"
 import { type PreparedLink, prepareLink } from "./prepare.ts"
 import { sizeOfDomain, sizeOfLink, sizeOfRuleSet } from "./record-sizes.ts"
-import { createRecordSource } from "./record-source.ts"
+import type { RecordSource } from "./record-source.ts"
 import type { Waits } from "./waits.ts"
 
 export type Readers = {
@@ -21,7 +20,7 @@ const MB = 2 ** 20
 export function createReaders(
   config: Config,
   deps: {
-    redis: Pick<Redis, "mget">
+    source: RecordSource
     changes: Pick<Changes, "generation" | "isLive">
     waits: Waits
     /** Monotonic milliseconds. */
@@ -29,10 +28,8 @@ export function createReaders(
     onFailure: (err: unknown, key: string) => void
   },
 ): Readers {
-  const { redis, ...rest } = deps
   const shared = {
-    ...rest,
-    source: createRecordSource(redis, deps.waits),
+    ...deps,
     unknownMax: config.CACHE_MAX_UNKNOWN,
     ttlMs: config.CACHE_TTL_MS,
     unknownTtlMs: config.UNKNOWN_TTL_MS,

@@ -339,6 +339,8 @@ t.test("a record that is read again and has not changed keeps its value, and so 
     t.ok(first.value !== null && first.value === second.value, key)
     t.ok(second.readAtMs > first.readAtMs && second.expiresAtMs !== first.expiresAtMs, "read anew")
   }
+  // A change that is heard during a read makes its answer uncacheable.
+  await heard(edge, publisher)
   await readTwice(edge.links, linkKey(HOST, "same"))
   await readTwice(edge.domains, domainKey(HOST))
   await publisher.link("same", { url: urlOf(2) }, { revision: 50 })
