@@ -90,13 +90,13 @@ async function fillDays(client: pg.Client, firstUnfolded: string): Promise<void>
     ])
   }
   await client.query(`
-    ${into} select scope_id, 'link', day, true, array_agg(link_id), array_agg(visits), array_agg(visits / 10), array_agg(visits * 6 / 10)
+    ${into} select scope_id, 'link', day, true, ${listed("link_id", "visits")}
     from busy cross join lateral (
       select workspace_id as scope_id union all select domain_id
       union all select tag_id from link_tags t where t.link_id = busy.link_id
     ) as scopes group by 1, 3 order by day, 1`)
   await client.query(`
-    ${into} select scope_id, family, day, true, array[value], array[ceil(visits * share)], '{0}', '{0}'
+    ${into} select scope_id, family, day, true, value, ceil(visits * share), '0', '0'
     from scoped
       cross join (values ('visitors', '', 0.7), ('guide', 'shown', 0.3), ('guide', 'returned', 0.1)) as kinds (family, value, share)
     where family = 'guide' or scope_id in (select id from links union all select id from workspaces)
@@ -130,8 +130,7 @@ function combinations(period: string, source: string, valuesMax: number): string
     const first = 1 / sumOfShares(ofOthers, slope)
     const most = `case when scope_id like 'lnk%' then ${ofLink} else ${ofOthers} end`
     return `
-      select scope_id, '${family}', period, true, array_agg(value), array_agg(counted), array_agg(counted / 10),
-        array_agg(counted * 6 / 10)
+      select scope_id, '${family}', period, true, ${listed("value", "counted")}
       from (
         select scope_id, period, i, greatest(1, round(visits * ${first} * i ^ -${slope}::float8))::bigint as counted
         from source cross join lateral generate_series(
@@ -146,6 +145,12 @@ function combinations(period: string, source: string, valuesMax: number): string
       with source as materialized (select scope_id, ${period} as period, visits from (${source}) as given)
       ${families.join(" union all ")}
     ) as rows`
+}
+
+/** Lists as they lie in a row: of ten visits one is automated, and six are clicks. */
+function listed(value: string, visits: string): string {
+  const counts = [visits, `${visits} / 10`, `${visits} * 6 / 10`]
+  return [`string_agg(${value}, E'\\n')`, ...counts.map((each) => `string_agg((${each})::text, ',')`)].join()
 }
 
 function sumOfShares(most: number, slope: number): number {

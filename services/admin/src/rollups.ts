@@ -8,8 +8,9 @@ import type { Outcome } from "@qiao/core/decide.ts"
  * dimensions, and each but the last alone has every visit: `total` in one value.
  *
  * `quarter_rollups` counts by the quarter of an hour; `day_rollups` by the day of the workspace's time zone: what only days are asked of,
- * and, once nothing can arrive any more, everything else. A row has all values of a scope, family and period, as arrays; what is counted
- * of the period later is another row, and they add up. `visit_quarters` and `visit_days` show them value by value.
+ * and, once nothing can arrive any more, everything else. A row lists all values of a scope, family and period, a line each, and their
+ * counts in the same order, between commas. What is counted of the period later is another row, and they add up. `visit_quarters` and
+ * `visit_days` show them value by value.
  */
 
 /** 15 minutes: every time zone's days begin at a multiple of it. */
@@ -17,7 +18,7 @@ export const BUCKET_MS = 900_000
 
 export const SEPARATOR = "\t"
 
-/** Is in no value either: it parts them where they are read. */
+/** Is in no value either: it parts them in a row. */
 export const LINE_BREAK = "\n"
 
 /** What is not told apart, in every dimension of a value. */

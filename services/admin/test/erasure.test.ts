@@ -195,7 +195,7 @@ t.test("what ingest has under way when an erasure is asked for is erased, too", 
     [link.id],
   )
   await slow.query(
-    "insert into quarter_rollups values (date_bin('15 minutes', now(), 'epoch'), $1, 'language', '{de}', '{1}', '{0}', '{1}')",
+    "insert into quarter_rollups values (date_bin('15 minutes', now(), 'epoch'), $1, 'language', 'de', '1', '0', '1')",
     [link.id],
   )
   await slow.query("commit")

@@ -4,6 +4,7 @@ import { type Random, seededRandom } from "../../../packages/core/test/support/r
 import { createDatabase } from "../../test/support/database.ts"
 import { waitFor } from "../../test/support/wait.ts"
 import { localDay } from "../src/local-day.ts"
+import { LISTS } from "../src/repositories/clicks/rollup-lists.ts"
 import { closedUntil, ensurePartitions } from "../src/repositories/upkeep/partitions.ts"
 import { FAMILIES, OTHER, SEPARATOR } from "../src/rollups.ts"
 import { keepUp } from "../src/upkeep/upkeep.ts"
@@ -54,7 +55,7 @@ async function addQuarters(client: pg.ClientBase, rows: QuarterRow[]): Promise<v
   await client.query(
     `insert into quarter_rollups (scope_id, family, bucket, value, visits, automated, clicks)
      select "scopeId", family, date_bin('15 minutes', to_timestamp("atMs" / 1000), 'epoch'),
-       array_agg(value), array_agg(visits), array_agg(automated), array_agg(clicks)
+       ${LISTS}
      from json_to_recordset($1) as added
        ("scopeId" text, family text, "atMs" bigint, value text, visits int, automated int, clicks int)
      group by 1, 2, 3`,
@@ -289,7 +290,7 @@ t.test(
     await addQuarters(client, rows)
     await client.query(
       `insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
-     select $1, 'link', '2026-11-01', array['lnk_' || i], array[i], '{0}', '{0}' from generate_series(1, 10) i`,
+     select $1, 'link', '2026-11-01', 'lnk_' || i, i, '0', '0' from generate_series(1, 10) i`,
       [scopeId],
     )
     const rowsOf = (day: string) =>

@@ -17,7 +17,7 @@ const RANGE = { from: "2026-05-01T00:00:00+08:00", to: "2026-05-04T00:00:00+08:0
 async function addDay(scopeId: string, family: string, day: string, value: string, visits: number) {
   await db
     .insertInto("dayRollups")
-    .values({ scopeId, family, day, value: [value], visits: [visits], automated: [0], clicks: [0] })
+    .values({ scopeId, family, day, value, visits: String(visits), automated: "0", clicks: "0" })
     .execute()
 }
 

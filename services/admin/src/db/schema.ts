@@ -247,21 +247,21 @@ type VisitsTable = {
   visitor: string | null
 }
 
-/** `rollups.ts` says what families and values are. Place i of all four arrays is of one value. */
+/** `rollups.ts` says what families and values are, and how a row's are listed. */
 type QuarterRollupsTable = RollupColumns & { bucket: Date }
 /** `day` is a day of the workspace's time zone, as `2026-11-22`. */
 type DayRollupsTable = RollupColumns & { day: string }
 type RollupColumns = {
   scopeId: string
   family: string
-  value: string[]
-  visits: number[]
-  automated: number[]
-  clicks: number[]
+  value: string
+  visits: string
+  automated: string
+  clicks: string
   isCompact: Generated<boolean>
 }
 
-/** A row for each place of these arrays; several rows of one value add up. */
+/** A row for each value; several rows of one value add up. */
 type VisitQuartersView = CountedColumns & { bucket: Date }
 type VisitDaysView = CountedColumns & { day: string }
 type CountedColumns = {

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely"
 import type { Db } from "../../src/db/connect.ts"
+import { LISTS } from "../../src/repositories/clicks/rollup-lists.ts"
 import { OTHER } from "../../src/rollups.ts"
 
 /** A visit as Postgres has it; `at` is RFC 3339. */
@@ -48,7 +49,7 @@ export async function storeVisits(db: Db, visits: StoredVisit[]): Promise<void> 
   await sql`delete from quarter_rollups`.execute(db)
   await sql`
     insert into quarter_rollups (scope_id, family, bucket, value, visits, automated, clicks)
-    select scope_id, family, date_bin('15 minutes', at, '2000-01-01Z'), array[family_value], ${COUNTS}
+    select scope_id, family, date_bin('15 minutes', at, '2000-01-01Z'), family_value, ${COUNTS}
     from ${SCOPED} cross join lateral (values
       ('client', concat_ws(E'\t', platform, os, device, browser)), ('place', concat_ws(E'\t', country, region)),
       ('total', ''), ('language', language), ('referrer', referrer), ('decision', concat_ws(E'\t', outcome, rule, variant)),
@@ -59,15 +60,14 @@ export async function storeVisits(db: Db, visits: StoredVisit[]): Promise<void> 
   await sql`delete from day_rollups where family = 'link'`.execute(db)
   await sql`
     insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
-    select scope_id, 'link', (at at time zone w.time_zone)::date, array[link_id], ${COUNTS}
+    select scope_id, 'link', (at at time zone w.time_zone)::date, link_id, ${COUNTS}
     from ${SCOPED} join workspaces w on w.id = workspace_id
     where scope_id <> link_id and not synthetic
     group by 1, 3, link_id`.execute(db)
 }
 
 const COUNTS = sql`
-  array[count(*)], array[count(*) filter (where automated)],
-  array[count(*) filter (where outcome = 'redirect' and not automated)]`
+  count(*), count(*) filter (where automated), count(*) filter (where outcome = 'redirect' and not automated)`
 
 const SCOPED = sql`(
   select v.*, scope_id from visits v join links l on l.id = v.link_id
@@ -91,7 +91,7 @@ export async function fold(db: Db, { workspaceId, daysUntil, quartersSince, valu
     valuesMax === undefined ? sql`value` : sql`case when place <= ${valuesMax} then value else ${OTHER} end`
   await sql`
     insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
-    select scope_id, family, day, array_agg(value), array_agg(visits), array_agg(automated), array_agg(clicks) from (
+    select scope_id, family, day, ${sql.raw(LISTS)} from (
       select scope_id, family, day, ${named} as value, visits, automated, clicks from (
         select *, rank() over (partition by scope_id, family, day order by visits desc, value) as place from (
           select scope_id, family, (bucket at time zone w.time_zone)::date as day, value,

@@ -17,7 +17,7 @@ export async function recount(db: Kysely<unknown>): Promise<void> {
       group by 1, 2, 3, 4, 5
     )
     insert into quarter_rollups (scope_id, family, bucket, value, visits, automated, clicks)
-    select scope_id, family, bucket, ${ARRAYS}
+    select scope_id, family, bucket, ${LISTS}
     from (
       select scope_id, family, bucket, value, ${SUMS}
       from (
@@ -35,7 +35,7 @@ export async function recount(db: Kysely<unknown>): Promise<void> {
       group by 1, 2, 3
     )
     insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
-    select scope_id, 'link', day, ${ARRAYS}
+    select scope_id, 'link', day, ${LISTS}
     from (select *, link_id as value from counted) as of_links join scopes using (link_id)
     group by 1, 3`.execute(db)
   await sql`
@@ -47,7 +47,7 @@ export async function recount(db: Kysely<unknown>): Promise<void> {
       group by 1, 2
     )
     insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
-    select scope_id, 'guide', day, ${ARRAYS}
+    select scope_id, 'guide', day, ${LISTS}
     from (
       select scope_id, day, value, sum(visits) as visits, 0 as automated, 0 as clicks
       from counted join scopes using (link_id), lateral (values ('shown', shown), ('returned', returned)) as v (value, visits)
@@ -71,7 +71,7 @@ const COUNTS = sql`
 
 const SUMS = sql`sum(visits) as visits, sum(automated) as automated, sum(clicks) as clicks`
 
-const ARRAYS = sql`array_agg(value), array_agg(visits), array_agg(automated), array_agg(clicks)`
+const LISTS = sql`string_agg(value, E'\\n'), string_agg(visits::text, ','), string_agg(automated::text, ','), string_agg(clicks::text, ',')`
 
 async function makePartitions(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ day: string }>`

@@ -2,7 +2,7 @@ import { pipeline } from "node:stream/promises"
 import type pg from "pg"
 import { from as copyFrom } from "pg-copy-streams"
 import type { Group, Tally } from "../../ingest/tally.ts"
-import { numberArray, textArray } from "../arrays.ts"
+import { LINE_BREAK } from "../../rollups.ts"
 import { copyText } from "./copy-text.ts"
 
 /** Adds rows to quarter_rollups; what is counted of the same quarter already stays as it is. */
@@ -38,10 +38,10 @@ function* linesOf(tally: Tally): Generator<string> {
 function lineOf({ scopeId, family, period, values }: Group): string {
   const counts = [...values.values()]
   const columns = [
-    ...[scopeId, family, period, textArray([...values.keys()])],
-    numberArray(counts.map(({ visits }) => visits)),
-    numberArray(counts.map(({ automated }) => automated)),
-    numberArray(counts.map(({ clicks }) => clicks)),
+    ...[scopeId, family, period, [...values.keys()].join(LINE_BREAK)],
+    counts.map(({ visits }) => visits).join(),
+    counts.map(({ automated }) => automated).join(),
+    counts.map(({ clicks }) => clicks).join(),
   ]
   return `${columns.map(copyText).join("\t")}\n`
 }

@@ -1,5 +1,5 @@
 import type pg from "pg"
-import { ARRAYS, SUMS, unnested } from "../clicks/rollup-arrays.ts"
+import { LISTS, SUMS, unnested } from "../clicks/rollup-lists.ts"
 
 /** Fewer rows of a period are read as quickly as one. */
 const ROWS_MIN = 8
@@ -35,5 +35,5 @@ function compact(table: string, period: string, since: string): string {
       from ${unnested("removed", `scope_id, family, ${period}`)} group by 1, 2, 3, 4
     )
     insert into ${table} (scope_id, family, ${period}, is_compact, value, visits, automated, clicks)
-    select scope_id, family, ${period}, true, ${ARRAYS} from counted group by 1, 2, 3`
+    select scope_id, family, ${period}, true, ${LISTS} from counted group by 1, 2, 3`
 }

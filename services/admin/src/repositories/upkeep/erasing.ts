@@ -54,8 +54,8 @@ export async function hideLink(client: pg.ClientBase, workspaceId: string, linkI
   )
   for (const scopeId of [...rows.map(({ id }) => id), workspaceId]) {
     await client.query(
-      `update day_rollups set value = array_replace(value, $2, $3)
-       where scope_id = $1 and family = 'link' and $2 = any(value)`,
+      `update day_rollups set value = array_to_string(array_replace(string_to_array(value, E'\\n'), $2, $3), E'\\n')
+       where scope_id = $1 and family = 'link' and $2 = any(string_to_array(value, E'\\n'))`,
       [scopeId, linkId, OTHER],
     )
   }

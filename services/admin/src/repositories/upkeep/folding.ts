@@ -1,7 +1,7 @@
 import type pg from "pg"
 import { dayOf, daysAfter, startOf } from "../../days.ts"
 import { FAMILIES, OTHER, SEPARATOR } from "../../rollups.ts"
-import { ARRAYS, SUMS, unnested } from "../clicks/rollup-arrays.ts"
+import { LISTS, SUMS, unnested } from "../clicks/rollup-lists.ts"
 import { inTransaction } from "../transaction.ts"
 import { dropPartitions, partitionDays } from "./partitions.ts"
 
@@ -101,7 +101,7 @@ const ADD_QUARTERS = `
     group by 1, 2, 3, 4
   )
   insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
-  select scope_id, family, day, ${ARRAYS} from counted group by 1, 2, 3`
+  select scope_id, family, day, ${LISTS} from counted group by 1, 2, 3`
 
 /**
  * A local day is complete once the day of UTC in which it ends is folded: those that end between $3 and $2 become a row each, in which the
@@ -116,7 +116,7 @@ const CLOSE_DAYS = `
         and d.day >= ($3::timestamptz at time zone z.time_zone)::date
         and d.day < ($2::timestamptz at time zone z.time_zone)::date
     group by 1, 2, 3, 4
-    having count(*) > 1 or max(cardinality(d.value)) > $4
+    having count(*) > 1 or max(cardinality(string_to_array(d.visits, ','))) > $4
   ), removed as (
     delete from day_rollups d using closed c
     where d.scope_id = c.scope_id and d.family = c.family and d.day = c.day
@@ -133,6 +133,6 @@ const CLOSE_DAYS = `
     from ranked group by 1, 2, 3, 4
   )
   insert into day_rollups (scope_id, family, day, is_compact, value, visits, automated, clicks)
-  select scope_id, family, day, true, ${ARRAYS} from named group by 1, 2, 3`
+  select scope_id, family, day, true, ${LISTS} from named group by 1, 2, 3`
 
 const instant = (day: string): Date => new Date(startOf(day))
