@@ -8,9 +8,9 @@ import type pg from "pg"
 export const DAYS = 365
 const UNFOLDED_DAYS = 5
 const QUARTERS_DAYS = 8
-/** ROLLUP_VALUES_MAX, which folding leaves of each day. */
-const VALUES_MAX = 500
-const NO_LIMIT = 1_000_000
+/** ROLLUP_LINK_VALUES_MAX and ROLLUP_VALUES_MAX, which folding leaves of each day. */
+const VALUES_MAX = { ofLinks: 100, ofOthers: 500 }
+const NO_LIMIT = { ofLinks: 1_000_000, ofOthers: 1_000_000 }
 /** Links with more visits than all others are visited all year, others mostly in the week they are made. */
 const STEADY_LINKS = 100
 const SHORT_DAYS = 14
@@ -125,16 +125,16 @@ async function fillQuarters(client: pg.Client, today: string): Promise<void> {
 }
 
 /** Rows of all families for rows of scope_id, a period and visits. */
-function combinations(period: string, source: string, valuesMax: number): string {
+function combinations(period: string, source: string, valuesMax: typeof VALUES_MAX): string {
   const families = FAMILIES.map(({ family, ofLink, ofOthers, slope, value }) => {
     const first = 1 / sumOfShares(ofOthers, slope)
-    const most = `case when scope_id like 'lnk%' then ${ofLink} else ${ofOthers} end`
+    const most = `case when scope_id like 'lnk%' then ${Math.min(ofLink, valuesMax.ofLinks)} else ${Math.min(ofOthers, valuesMax.ofOthers)} end`
     return `
       select scope_id, '${family}', period, true, ${listed("value", "counted")}
       from (
         select scope_id, period, i, greatest(1, round(visits * ${first} * i ^ -${slope}::float8))::bigint as counted
         from source cross join lateral generate_series(
-          1, least(${valuesMax}, ${most}, greatest(1, floor((2 * visits * ${first}) ^ (1 / ${slope}::float8))))::int
+          1, least(${most}, greatest(1, floor((2 * visits * ${first}) ^ (1 / ${slope}::float8))))::int
         ) as i
       ) as counts
       join (select i, ${value} as value from generate_series(1, ${ofOthers}) as i) as names using (i)

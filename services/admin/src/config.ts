@@ -65,6 +65,8 @@ const schema = z
     ROLLUP_QUARTERS_DAYS: count(35),
     /** Of a day's referrers, links and so on of one scope, those with the most visits keep their name, others become `(other)`. */
     ROLLUP_VALUES_MAX: count(500),
+    /** The same of a link, of which there are many, and what is seldom says less. */
+    ROLLUP_LINK_VALUES_MAX: count(100),
 
     /** Single visits that one answer of statistics may be worked out from. */
     STATS_VISITS_MAX: count(500_000),

@@ -39,7 +39,7 @@ await runProcess(async () => {
   const retention = {
     clickRetentionDays: config.CLICK_RETENTION_DAYS,
     rollupQuartersDays: config.ROLLUP_QUARTERS_DAYS,
-    rollupValuesMax: config.ROLLUP_VALUES_MAX,
+    rollupValuesMax: { ofLinks: config.ROLLUP_LINK_VALUES_MAX, ofOthers: config.ROLLUP_VALUES_MAX },
   }
   const stopping = new AbortController()
   const running = [

@@ -270,7 +270,10 @@ t.test(
     const client = await connect(t, url)
     await seedScopes(client)
     const zone = "America/New_York"
-    const scopeId = `lnk_${ZONES.indexOf(zone)}`
+    const [scopeId, tagId] = ["lnk", "tag"].map((kind) => `${kind}_${ZONES.indexOf(zone)}`) as [
+      string,
+      string,
+    ]
     // The 25 hours of the day on which clocks go back, and some of the days beside it, in each family.
     const fromMs = Date.parse("2026-11-01T00:00:00-04:00")
     const toMs = Date.parse("2026-11-02T00:00:00-05:00")
@@ -287,19 +290,24 @@ t.test(
         rows.push({ ...of, atMs: toMs, visits: 1, automated: 0, clicks: 0 })
       }
     }
+    for (let i = 0; i < 10; i++) {
+      const of = { scopeId: tagId, family: "language", value: `v${i}` }
+      rows.push({ ...of, atMs: fromMs, visits: i + 1, automated: 0, clicks: 0 })
+    }
     await addQuarters(client, rows)
     await client.query(
       `insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
      select $1, 'link', '2026-11-01', 'lnk_' || i, i, '0', '0' from generate_series(1, 10) i`,
       [scopeId],
     )
-    const rowsOf = (day: string) =>
+    const rowsOf = (day: string, of = scopeId) =>
       ask<{ family: string; value: string; visits: number; clicks: number }>(
         client,
-        "select family, value, visits, clicks from visit_days where day = $1 order by family, visits desc, value",
-        [day],
+        `select family, value, visits, clicks from visit_days where day = $1 and scope_id = $2
+         order by family, visits desc, value`,
+        [day, of],
       )
-    const options = { ...RETENTION, rollupValuesMax: 3 }
+    const options = { ...RETENTION, rollupValuesMax: { ofLinks: 3, ofOthers: 5 } }
     // At noon UTC of the next day the first part is folded, and the second may still change.
     await keepUp(client, options, Date.UTC(2026, 10, 2) + RETENTION.horizonMs + 3 * HOUR_MS)
     t.equal(
@@ -329,6 +337,11 @@ t.test(
         ["lnk_9", 9],
         ["lnk_8", 8],
       ],
+    )
+    t.same(
+      (await rowsOf("2026-11-01", tagId)).map(({ value, visits }) => [value, visits]),
+      [[OTHER, 1 + 2 + 3 + 4 + 5], ...[9, 8, 7, 6, 5].map((i) => [`v${i}`, i + 1])],
+      "of a tag more are named",
     )
     t.equal(
       (await rowsOf("2026-11-02")).length,

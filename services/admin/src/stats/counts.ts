@@ -5,7 +5,7 @@ import type { IntervalStart, LocalRange } from "../repositories/stats/calendar.t
 import type { CountsRow, Names } from "../repositories/stats/groups.ts"
 import { readRollupState, readRollups } from "../repositories/stats/rollups.ts"
 import { scopeIdsOf } from "../repositories/stats/scopes.ts"
-import { countVisits, readVisitCounts } from "../repositories/stats/visits.ts"
+import { countVisits, planForVisits, readVisitCounts } from "../repositories/stats/visits.ts"
 import { addUp } from "./adding.ts"
 import { familyFor, groupedScope } from "./families.ts"
 import { daysOf, partsOf } from "./parts.ts"
@@ -75,6 +75,7 @@ async function fromVisits(
     const detail = `single visits are kept for ${retentionDays} days: ask from ${since.toISOString()} on`
     return { obstacles: [inQuery("from", "visits_gone", detail)] }
   }
+  await planForVisits(trx)
   const read = await countVisits(trx, { ...question, range }, visitsMax + 1)
   if (read > visitsMax) {
     const detail = `more than ${visitsMax} single visits would have to be read: ask for less time or one link`

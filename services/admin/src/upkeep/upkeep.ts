@@ -7,7 +7,7 @@ import { LOCKS } from "../db/locks.ts"
 import { keepTrying } from "../keep-trying.ts"
 import { dropBatches } from "../repositories/clicks/known-batches.ts"
 import { compactRollups } from "../repositories/upkeep/compaction.ts"
-import { dropQuarters, foldQuarters } from "../repositories/upkeep/folding.ts"
+import { dropQuarters, foldQuarters, type ValuesMax } from "../repositories/upkeep/folding.ts"
 import {
   closedUntil,
   dropPartitions,
@@ -37,7 +37,7 @@ export type Retention = {
   horizonMs: number
   clickRetentionDays: number
   rollupQuartersDays: number
-  rollupValuesMax: number
+  rollupValuesMax: ValuesMax
 }
 
 export type UpkeepDeps = Retention & {

@@ -11,7 +11,7 @@ export const RETENTION: Retention = {
   horizonMs: 72 * HOUR_MS,
   clickRetentionDays: 90,
   rollupQuartersDays: 35,
-  rollupValuesMax: 500,
+  rollupValuesMax: { ofLinks: 500, ofOthers: 500 },
 }
 
 /** A connection as upkeep has it, that the test closes. */

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely"
 import type { Db } from "../../db/connect.ts"
+import { textArray } from "../arrays.ts"
 
 export const INTERVALS = ["quarter", "hour", "day", "week", "month"] as const
 export type Interval = (typeof INTERVALS)[number]
@@ -107,6 +108,12 @@ export async function readIntervals(
     select start, day from starts where start < ${to}::timestamptz order by start`.execute(db)
   return result.rows
 }
+
+/** For `width_bucket`, which gives the number of the interval that something is in. */
+export const startsArray = (intervals: IntervalStart[]): string =>
+  textArray(intervals.map(({ start }) => start.toISOString()))
+
+export const daysArray = (intervals: IntervalStart[]): string => textArray(intervals.map(({ day }) => day))
 
 /** Days and longer are steps of the local calendar, hours of the clock: a local hour may come twice or not at all. */
 function startsOf(interval: Interval, from: Date, to: Date, zone: RawBuilder<unknown>) {

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely"
 import type { Db, Trx } from "../../db/connect.ts"
 import { type DayFamily, type Family, LINE_BREAK } from "../../rollups.ts"
 import type { Parts, RollupState } from "../../stats/parts.ts"
-import type { IntervalStart } from "./calendar.ts"
+import { daysArray, type IntervalStart, startsArray } from "./calendar.ts"
 
 export function readRollupState(db: Db): Promise<RollupState> {
   return db.selectFrom("rollupState").selectAll().executeTakeFirstOrThrow()
@@ -28,18 +28,23 @@ export type RollupRow = {
 /** As they lie in Postgres, which takes up to three times as long to tell values apart where intervals and values are many. */
 export async function readRollups(db: Db, query: RollupsQuery): Promise<RollupRow[]> {
   const { parts, intervals } = query
-  const days = intervals.map(({ day }) => day)
-  const starts = intervals.map(({ start }) => start)
   const selected: RawBuilder<unknown>[] = []
   if (parts.days !== null) {
     const { from, to } = parts.days
     const where = sql`day >= ${from}::date and day < ${to}::date`
-    selected.push(selectFrom("day_rollups", query, sql`width_bucket(day, ${days}::date[])`, where))
+    selected.push(
+      selectFrom("day_rollups", query, sql`width_bucket(day, ${daysArray(intervals)}::date[])`, where),
+    )
   }
   for (const { from, to } of parts.quarters) {
     const where = sql`bucket >= ${from} and bucket < ${to}`
     selected.push(
-      selectFrom("quarter_rollups", query, sql`width_bucket(bucket, ${starts}::timestamptz[])`, where),
+      selectFrom(
+        "quarter_rollups",
+        query,
+        sql`width_bucket(bucket, ${startsArray(intervals)}::timestamptz[])`,
+        where,
+      ),
     )
   }
   if (selected.length === 0) return []
@@ -84,27 +89,7 @@ function selectFrom(
     select ${interval} as interval, scope_id, value as values, visits, automated, clicks ${rows}`
 }
 
-/**
- * Of single visits, the planner takes groups for many more than there are, and would sort where hashing takes half the time; compiling and
- * starting workers take longer than what they save.
- */
-const SETTINGS = [
-  ["work_mem", "64MB"],
-  ["enable_sort", "off"],
-  ["jit", "off"],
-  ["max_parallel_workers_per_gather", "0"],
-] as const
-
 /** What is read in one transaction is of one moment: folding quarters into days meanwhile neither hides nor doubles a visit. */
 export function atOneMoment<T>(db: Db, read: (trx: Trx) => Promise<T>): Promise<T> {
-  return db
-    .transaction()
-    .setIsolationLevel("repeatable read")
-    .setAccessMode("read only")
-    .execute(async (trx) => {
-      await sql`select ${sql.join(SETTINGS.map(([name, value]) => sql`set_config(${name}, ${value}, true)`))}`.execute(
-        trx,
-      )
-      return read(trx)
-    })
+  return db.transaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute(read)
 }

@@ -23,11 +23,14 @@ const FAMILIES_OF_DAYS = [
   { family: "guide", other: null },
 ]
 
+/** So many values of a day keep their name. */
+export type ValuesMax = { ofLinks: number; ofOthers: number }
+
 /** Folds the days that end by `closedMs`, each in a transaction, oldest first. */
 export async function foldQuarters(
   client: pg.ClientBase,
   closedMs: number,
-  valuesMax: number,
+  valuesMax: ValuesMax,
 ): Promise<void> {
   const closed = dayOf(closedMs)
   const { daysUntil } = await readState(client)
@@ -38,14 +41,15 @@ export async function foldQuarters(
   await moveDaysUntil(client, closed)
 }
 
-async function foldDay(client: pg.ClientBase, day: string, valuesMax: number): Promise<void> {
+async function foldDay(client: pg.ClientBase, day: string, valuesMax: ValuesMax): Promise<void> {
   const next = daysAfter(day, 1)
   await inTransaction(client, async () => {
     // Whoever moves it first folds the day; others wait here and find it done.
     if (!(await moveDaysUntil(client, next))) return
     await client.query(ADD_QUARTERS, [instant(day), instant(next)])
     await client.query(CLOSE_DAYS, [
-      ...[instant(daysAfter(day, -1)), instant(next), instant(day), valuesMax],
+      ...[instant(daysAfter(day, -1)), instant(next), instant(day)],
+      ...[valuesMax.ofLinks, valuesMax.ofOthers],
       ...[FAMILIES_OF_DAYS.map(({ family }) => family), FAMILIES_OF_DAYS.map(({ other }) => other)],
     ])
   })
@@ -105,31 +109,31 @@ const ADD_QUARTERS = `
 
 /**
  * A local day is complete once the day of UTC in which it ends is folded: those that end between $3 and $2 become a row each, in which the
- * $4 most visited values keep their names. The quarters of it begin a day before $3, at $1.
+ * most visited values keep their names: $4 of a link's, $5 of others'. The quarters of it begin a day before $3, at $1.
  */
 const CLOSE_DAYS = `
   with zones as materialized (${ZONES}), closed as materialized (
-    select d.scope_id, d.family, d.day, f.other
-    from zones z
-      cross join unnest($5::text[], $6::text[]) as f (family, other)
+    select d.scope_id, d.family, d.day, f.other, z.values_max
+    from (select *, case when scope_id like 'lnk%' then $4::int else $5::int end as values_max from zones) z
+      cross join unnest($6::text[], $7::text[]) as f (family, other)
       join day_rollups d on d.scope_id = z.scope_id and d.family = f.family
         and d.day >= ($3::timestamptz at time zone z.time_zone)::date
         and d.day < ($2::timestamptz at time zone z.time_zone)::date
-    group by 1, 2, 3, 4
-    having count(*) > 1 or max(cardinality(string_to_array(d.visits, ','))) > $4
+    group by 1, 2, 3, 4, 5
+    having count(*) > 1 or max(cardinality(string_to_array(d.visits, ','))) > z.values_max
   ), removed as (
     delete from day_rollups d using closed c
     where d.scope_id = c.scope_id and d.family = c.family and d.day = c.day
-    returning d.*, c.other
+    returning d.*, c.other, c.values_max
   ), ranked as (
-    select scope_id, family, day, other, value, ${SUMS},
+    select scope_id, family, day, other, values_max, value, ${SUMS},
       row_number() over (
         partition by scope_id, family, day order by value is not distinct from other, sum(visits) desc, value
       ) as rank
-    from ${unnested("removed", "scope_id, family, day, other")}
-    group by 1, 2, 3, 4, 5
+    from ${unnested("removed", "scope_id, family, day, other, values_max")}
+    group by 1, 2, 3, 4, 5, 6
   ), named as (
-    select scope_id, family, day, case when rank > $4 then coalesce(other, value) else value end as value, ${SUMS}
+    select scope_id, family, day, case when rank > values_max then coalesce(other, value) else value end as value, ${SUMS}
     from ranked group by 1, 2, 3, 4
   )
   insert into day_rollups (scope_id, family, day, is_compact, value, visits, automated, clicks)
