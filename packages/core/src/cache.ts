@@ -1,6 +1,8 @@
 /** A bounded map of what was asked for lately. */
 export type Cache<Value> = {
   get(key: string): Value | undefined
+  /** Without being asked for. */
+  peek(key: string): Value | undefined
   set(key: string, value: Value): void
   delete(key: string): void
   clear(): void
@@ -53,6 +55,7 @@ export function createCache<Value extends NonNullable<unknown>>(options: {
       if (aged !== undefined) set(key, aged)
       return aged
     },
+    peek: (key) => young.values.get(key) ?? old.values.get(key),
     set,
     delete(key) {
       drop(young, key)

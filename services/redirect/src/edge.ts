@@ -31,6 +31,8 @@ import { createWaits } from "./waits.ts"
 /** Where each of the edge's connections goes: one Redis, unless a test puts something in between. */
 export type RedisUrls = { records: string; clicks: string; changes: string }
 
+const REFRESH_EVERY_MS = 25
+
 /** Everything of one edge process, wired but not yet listening. */
 export function composeEdge(
   config: Config,
@@ -71,6 +73,9 @@ export function composeEdge(
     // That Redis is away is said by its connection, and each failure is counted.
     onFailure: (err, key) => log.debug({ err, key }, "record not read"),
   })
+  const refreshing = setInterval(() => {
+    for (const reader of Object.values(readers)) reader.refresh()
+  }, REFRESH_EVERY_MS).unref()
   const bans = followBans({
     ...{ source, changes, now },
     refreshMs: config.CACHE_TTL_MS,
@@ -151,6 +156,7 @@ export function composeEdge(
       clearTimeout(cut)
       const lostVisits = await clicks.stop(config.CLICK_STOP_MS)
       await spill?.close()
+      clearInterval(refreshing)
       bans.stop()
       changes.close()
       redis.disconnect()

@@ -360,3 +360,25 @@ t.test("records are bounded by what they take of memory, and those that do not f
   t.match(metrics, 'qiao_edge_cached_records{records="domains"} 1')
   t.match(metrics, `qiao_edge_cached_bytes{records="links"} ${edge.links.sizeBytes}`)
 })
+
+t.test("what is asked for is read again before it expires, together, and the rest expires", async (t) => {
+  const { publisher, edge } = await setUp(t, { CACHE_TTL_MS: "2000" })
+  const codes = Array.from({ length: 150 }, (_, i) => `kept${i}`)
+  for (const code of [...codes, "once"]) await publisher.link(code)
+  await heard(edge, publisher)
+  const askAll = () => Promise.all(codes.map((code) => edge.get(`/${code}`)))
+  await edge.get("/once")
+  const endsAtMs = performance.now() + 6_000
+  await askAll()
+  const { unverified, misses } = { ...edge.links.counters }
+  while (performance.now() < endsAtMs) {
+    await askAll()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  t.equal(edge.links.counters.unverified, unverified, "no request waited for a read")
+  t.equal(edge.links.counters.misses, misses)
+  t.ok(edge.links.counters.refreshes >= 2 * codes.length, "each was read again several times")
+  t.ok(edge.links.counters.refreshes <= 4 * codes.length, "and not all the time")
+  await edge.get("/once")
+  t.equal(edge.links.counters.unverified, unverified + 1, "what nobody asked for has expired")
+})
