@@ -53,7 +53,10 @@ export function withoutMarks(userAgent: string): string {
 
 /** Whether a browser fetches ahead of its user, by Node's lower-cased headers. */
 export function isPrefetch(headers: Headers): boolean {
-  return PREFETCH_HEADERS.some((name) => PREFETCH.test(String(headers[name] ?? "")))
+  return PREFETCH_HEADERS.some((name) => {
+    const said = headers[name]
+    return said !== undefined && PREFETCH.test(String(said))
+  })
 }
 
 // Apps are told first: isbot's words (tools, news, .com) are parts of what their web views say.
