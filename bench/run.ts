@@ -28,11 +28,11 @@ const { values: options } = parseArgs({
 const usual: Settings = options.full
   ? {
       // Longer than the edge keeps an entry.
-      ...{ connections: 64, warmUpSeconds: 5, runInSeconds: 2, longRunInSeconds: 70 },
-      ...{ rounds: 5, seconds: 5, latencyRounds: 3, latencySeconds: 10 },
+      ...{ connections: 64, warmUpSeconds: 8, runInSeconds: 2, longRunInSeconds: 70 },
+      ...{ rounds: 5, seconds: 4, latencyRounds: 3, latencySeconds: 5 },
     }
   : {
-      ...{ connections: 64, warmUpSeconds: 2, runInSeconds: 1, longRunInSeconds: 5 },
+      ...{ connections: 64, warmUpSeconds: 5, runInSeconds: 1, longRunInSeconds: 5 },
       ...{ rounds: 3, seconds: 2, latencyRounds: 1, latencySeconds: 3 },
     }
 const settings: Settings = {

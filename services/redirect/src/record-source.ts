@@ -27,12 +27,19 @@ export function createRecordSource(
   }
 
   const read = async (some: Wanted[]) => {
-    const keys = new Set(some.flatMap(({ key }) => [markerKeyOf(key), key]))
+    const keys = some.map(({ key }) => key)
+    // Records are each asked for once, markers are shared.
+    const markers = new Map<string, number>()
+    const markerPlaces = some.map(({ key }) => {
+      const marker = markerKeyOf(key)
+      const place = markers.get(marker) ?? keys.push(marker) - 1
+      markers.set(marker, place)
+      return place
+    })
     try {
-      const values = await waits.withDeadline(redis.mget([...keys]))
-      const found = new Map([...keys].map((key, place) => [key, values[place] ?? null]))
-      for (const { key, resolve } of some) {
-        resolve({ value: found.get(key) ?? null, marker: found.get(markerKeyOf(key)) ?? null })
+      const values = await waits.withDeadline(redis.mget(keys))
+      for (const [i, { resolve }] of some.entries()) {
+        resolve({ value: values[i] ?? null, marker: values[markerPlaces[i] ?? -1] ?? null })
       }
     } catch (err) {
       for (const { reject } of some) reject(err)
