@@ -3,7 +3,7 @@ import type { Redis } from "ioredis"
 import type { Bans } from "./bans.ts"
 import type { Changes } from "./changes.ts"
 
-const CHECK_MS = 50
+const CHECK_MS = 10
 
 /*
  * cold ──changes heard, every bucket complete, bans known──► ready ──stop──► stopping
