@@ -101,6 +101,17 @@ t.test("what lies in a worker's folder is taken over as soon as no worker has it
   t.match(spill.counters, { visits: 0, bytes: 0, failures: 0 })
 })
 
+t.test("a worker's folder that cannot be used keeps no other from being taken over", async (t) => {
+  const folder = await newFolder(t)
+  const worker = await openSpill(t, `${folder}/worker-2`)
+  await appendAll(worker, batches(0, 3))
+  await worker.close()
+  await writeFile(`${folder}/worker-1`, "no folder")
+  const spill = await openSpill(t, folder)
+  await waitFor("the segment", () => spill.counters.segments === 1, { timeoutMs: 5_000 })
+  t.equal((await drain(spill)).length, 3)
+})
+
 t.test(
   "what it took comes back in the next process, but for what was acknowledged with its segment",
   async (t) => {
