@@ -12,7 +12,7 @@ export async function recount(db: Kysely<unknown>): Promise<void> {
         ('place', E'\t'),
         ('language', language),
         ('referrer', referrer),
-        ('decision', concat_ws(E'\t', outcome, replace(rule, E'\t', ' '), replace(variant, E'\t', ' ')))
+        ('decision', concat_ws(E'\t', outcome, translate(rule, E'\t\n', '  '), translate(variant, E'\t\n', '  ')))
       ) as f (family, value)
       group by 1, 2, 3, 4, 5
     )
