@@ -12,7 +12,7 @@ const NOW_MS = Date.UTC(2026, 5, 15, 10, 30)
 const QUARTER = "2026-06-15T10:15:00.000Z"
 const DAY = "2026-06-15"
 
-/** As COPY and arrays have to write with care. */
+/** As COPY and lists have to write with care. */
 const VALUES = ["", "a\tb", 'say "hi"', "back\\slash", "{a,b}", "NULL", "两行", "plain"] as const
 
 type Model = Map<string, [visits: number, automated: number, clicks: number]>

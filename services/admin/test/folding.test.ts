@@ -270,10 +270,8 @@ t.test(
     const client = await connect(t, url)
     await seedScopes(client)
     const zone = "America/New_York"
-    const [scopeId, tagId] = ["lnk", "tag"].map((kind) => `${kind}_${ZONES.indexOf(zone)}`) as [
-      string,
-      string,
-    ]
+    const scopeId = `lnk_${ZONES.indexOf(zone)}`
+    const tagId = `tag_${ZONES.indexOf(zone)}`
     // The 25 hours of the day on which clocks go back, and some of the days beside it, in each family.
     const fromMs = Date.parse("2026-11-01T00:00:00-04:00")
     const toMs = Date.parse("2026-11-02T00:00:00-05:00")

@@ -211,6 +211,9 @@ t.test("a batch that Postgres can never take is taken out of its read, and the r
   await expectCounts(t, db, { visits: 20 })
   const { rows } = await sql<{ referrer: string }>`select distinct referrer from visits`.execute(db)
   t.same(rows, [{ referrer: "tab\tback\\slash\nline" }], "strange but storable text comes out as it went in")
+  const counted = await sql<{ value: string }>`
+    select distinct value from visit_quarters where family = 'referrer'`.execute(db)
+  t.same(counted.rows, [{ value: "tab back\\slash line" }], "and is counted as one value")
   const letters = await deadLetters(redis)
   t.same(letters.map(({ sealed }) => sealed).sort(), poison.sort())
   t.match(metrics, { deadLettered: 3, failures: 0, visits: 20 })

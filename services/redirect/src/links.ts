@@ -2,7 +2,7 @@ import { createCache } from "@qiao/core/cache.ts"
 import { isNewer, type RecordVersion, type Versioned, versionOf } from "@qiao/core/versioned.ts"
 import type { Changes } from "./changes.ts"
 import { createDueKeys } from "./due-keys.ts"
-import type { RecordSource } from "./record-source.ts"
+import { RECORDS_MAX, type RecordSource } from "./record-source.ts"
 import type { Waits } from "./waits.ts"
 
 /*
@@ -81,8 +81,6 @@ type Flight<T> = {
 
 /** Of the time an entry lives, which varies by a tenth. */
 const DUE_AFTER = 0.75
-/** At a time: as many as are read with one command. */
-const REFRESHES_MAX = 100
 
 const MISSING = { kind: "missing" } as const
 const UNAVAILABLE = { kind: "unavailable" } as const
@@ -147,7 +145,9 @@ export function createRecordReader<Record extends object, T extends object>(opti
       if (flights.get(key) === flight) flights.delete(key)
       waits.leave(flight.waiters)
     }
-    return flight.waiters > 0 ? withoutRedis(key) : UNAVAILABLE
+    // Nobody was served: it is only a refresh that failed.
+    if (flight.waiters === 0) return UNAVAILABLE
+    return withoutRedis(key)
   }
 
   const accept = (key: string, flight: Flight<T>, value: string): Answer<T> => {
@@ -235,7 +235,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
     },
     refresh() {
       const nowMs = now()
-      for (let begun = 0; begun < REFRESHES_MAX && !waits.isFull; ) {
+      for (let begun = 0; begun < RECORDS_MAX && !waits.isFull; ) {
         const due = dueKeys.take(nowMs)
         if (due === undefined) return
         const held = cache.peek(due.key)

@@ -11,7 +11,7 @@ export type RecordSource = (key: string) => Promise<RawRecord>
 type Wanted = { key: string } & PromiseWithResolvers<RawRecord>
 
 /** In one command, so that none keeps Redis from others for long. */
-const RECORDS_MAX = 100
+export const RECORDS_MAX = 100
 
 /** Whatever is asked for in one turn of the event loop is read with one MGET: under load that is several for the price of one. */
 export function createRecordSource(
@@ -28,7 +28,7 @@ export function createRecordSource(
 
   const read = async (some: Wanted[]) => {
     const keys = some.map(({ key }) => key)
-    // Records are each asked for once, markers are shared.
+    // Many records share a marker.
     const markers = new Map<string, number>()
     const markerPlaces = some.map(({ key }) => {
       const marker = markerKeyOf(key)
