@@ -3,11 +3,13 @@ import { parseArgs } from "node:util"
 import { freePort } from "../scripts/lib/ports.ts"
 import { root, services } from "../scripts/lib/services.ts"
 import { setUp } from "../scripts/lib/setup.ts"
+import { waitFor } from "../scripts/lib/wait.ts"
 import { withClient } from "./ingest/database.ts"
 import { makeWorkspace } from "./ingest/workspace.ts"
+import { samplesOf, sumOf } from "./lib/metrics.ts"
 import { cpuOfFamily } from "./lib/process-use.ts"
 import { type Stores, startStores } from "./lib/stores.ts"
-import { fillCounts, fillVisits } from "./stats/filling.ts"
+import { fillCounts, fillVisits, tidyCounts } from "./stats/filling.ts"
 import {
   type Question,
   questionsAbout,
@@ -29,6 +31,7 @@ const { values: options } = parseArgs({
     json: { type: "string" },
   },
 })
+const UPKEEP_MAX_MS = 1_800_000
 const rounds = Number(options.rounds)
 const say = (line: string) => console.error(line)
 const today = new Date().toISOString().slice(0, 10)
@@ -43,6 +46,8 @@ try {
     await withClient(stores.databaseUrl, (client) =>
       fillCounts(client, { clicks: Number(options.clicks), today, say }),
     )
+    await keepUp(stores)
+    await withClient(stores.databaseUrl, tidyCounts)
   }
   const admin = await startAdmin(stores)
   const report = { "no single visits": await measure(admin), "single visits": {} }
@@ -52,6 +57,26 @@ try {
   if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`)
 } finally {
   await stores.stop()
+}
+
+/** Has ingest do its upkeep once. */
+async function keepUp({ databaseUrl, redisUrl, crew }: Stores): Promise<void> {
+  const opsPort = await freePort()
+  const env = {
+    ...process.env,
+    ...{ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, LOG_LEVEL: "warn" },
+    INGEST_OPS_PORT: String(opsPort),
+  }
+  const args = [`${root}/${services.ingest.script}`]
+  const ingest = await crew.start({ name: "ingest", command: process.execPath, args, cwd: root, env })
+  const isDone = async () => {
+    const answer = await fetch(`http://127.0.0.1:${opsPort}/metrics`)
+    return sumOf(samplesOf(await answer.text()), "qiao_ingest_upkeeps_total") > 0
+  }
+  const startedAt = performance.now()
+  await waitFor("the upkeep", isDone, { timeoutMs: UPKEEP_MAX_MS, intervalMs: 500 })
+  await ingest.stop()
+  say(`folded within ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`)
 }
 
 type Admin = {

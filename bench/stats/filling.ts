@@ -1,8 +1,8 @@
 import type pg from "pg"
 
 /*
- * A year of counts straight into the tables, as ingest and folding would have left them: days up to five days ago, quarters of an hour
- * for the last eight. How many values a day or a quarter has follows from how many visits it has: value i has its share of them, as long
+ * A year of counts straight into the tables, as ingest and folding would have left them: days up to five days ago, which upkeep still folds
+ * into months, and quarters of an hour for the last eight. How many values a day or a quarter has follows from how many visits it has: value i has its share of them, as long
  * as that is half a visit at least.
  */
 export const DAYS = 365
@@ -70,14 +70,19 @@ export async function fillCounts(client: pg.Client, { clicks, today, say }: Fill
   await fillDays(client, firstUnfolded)
   say(`${await count(client, "day_rollups")} rows by the day`)
   await client.query("create index day_rollups_scope on day_rollups (scope_id, family, day)")
+  await client.query("analyze day_rollups")
   await fillQuarters(client, today)
   say(`${await count(client, "quarter_rollups")} rows by the quarter of an hour`)
   await client.query("update rollup_state set days_until = $1, quarters_since = $2", [
     `${firstUnfolded} 00:00Z`,
     `${dayAfter(today, -QUARTERS_DAYS)} 00:00Z`,
   ])
-  await client.query("vacuum (analyze) day_rollups")
-  await client.query("vacuum (analyze) quarter_rollups")
+}
+
+/** Once nothing is added or folded any more, as Postgres would be after a while. */
+export async function tidyCounts(client: pg.Client): Promise<void> {
+  for (const table of ["quarter_rollups", "day_rollups", "month_rollups"])
+    await client.query(`vacuum (analyze) ${table}`)
   await client.query("checkpoint")
 }
 

@@ -8,8 +8,9 @@ import type { Outcome } from "@qiao/core/decide.ts"
  * dimensions, and each but the last alone has every visit: `total` in one value.
  *
  * `quarter_rollups` counts by the quarter of an hour; `day_rollups` by the day of the workspace's time zone: what only days are asked of,
- * and, once nothing can arrive any more, everything else. A row lists all values of a scope, family and period, a line each, and their
- * counts in the same order, between commas. What is counted of the period later is another row, and they add up. `visit_quarters` and
+ * and, once nothing can arrive any more, everything else; `month_rollups` has the days of months that are over. A row lists all values of a
+ * scope, family and period, a line each, and their counts in the same order, between commas; a month's row has those of each of its days
+ * besides. What is counted of the period later is another row, and they add up, also days and their month. `visit_quarters` and
  * `visit_days` show them value by value.
  */
 

@@ -6,13 +6,14 @@ import { newId } from "../src/ids.ts"
 import { createDomain } from "../src/repositories/domains.ts"
 import { storeReports } from "../src/repositories/reports.ts"
 import { settle } from "../src/repositories/upkeep/erasing.ts"
+import { foldMonths } from "../src/repositories/upkeep/months.ts"
 import { buryWorkspace, removeLinks, removeWorkspace } from "../src/repositories/upkeep/workspace-removal.ts"
 import { eraseNext } from "../src/upkeep/erasing.ts"
 import { type Call, expectProblem, startAdmin } from "./support/admin.ts"
 import { drained, seal, send, startIngest, visit } from "./support/ingest.ts"
 import { publishAll, publisherOf, readLink } from "./support/publisher.ts"
 import { redisClient } from "./support/redis.ts"
-import { ask, connect, startUpkeep } from "./support/upkeep.ts"
+import { ask, connect, DAY_MS, startUpkeep } from "./support/upkeep.ts"
 
 type Erasure = { id: string; kind: string; subjectId: string; requestedAt: string; finishedAt: string | null }
 type Tag = { id: string; name: string }
@@ -43,6 +44,7 @@ async function rowsOf(...ids: string[]): Promise<Record<string, number>> {
     ...{
       quarter_rollups: "scope_id",
       day_rollups: "scope_id",
+      month_rollups: "scope_id",
       domains: "workspace_id",
       visitor_salts: "workspace_id",
     },
@@ -92,6 +94,9 @@ t.test("erasing a link's clicks leaves nothing that names them, and what others 
   const other = await newLink({ tags: ["kept"] })
   const tag = (await call<{ data: Tag[] }>("GET", "/v1/tags")).body.data.find(({ name }) => name === "kept")
   await ingested(...someVisits(link.id), ...someVisits(other.id))
+  await foldMonths(client, Date.now() + 60 * DAY_MS)
+  await ingested(...someVisits(link.id), ...someVisits(other.id))
+  t.match(await rowsOf(link.id), { visits: 8, month_rollups: 1 })
   const before = await rowsOf(other.id)
   const accepted = await call<Erasure>("DELETE", `/v1/links/${link.id}/clicks`)
   t.equal(accepted.status, 202)
@@ -100,15 +105,15 @@ t.test("erasing a link's clicks leaves nothing that names them, and what others 
   t.match(await erased(accepted.body.id), { id: accepted.body.id, finishedAt: /^20/ })
   t.same(await rowsOf(link.id), { links: 1 })
   t.same(await rowsOf(other.id), before, "another link keeps all")
-  for (const scope of [tag?.id ?? "", admin.workspaceId]) t.equal(await sumOf(scope), 6, "sums stay")
+  for (const scope of [tag?.id ?? "", admin.workspaceId]) t.equal(await sumOf(scope), 12, "sums stay")
   const named = await ask<{ value: string; visits: string }>(
     client,
     "select value, sum(visits)::int as visits from visit_days where scope_id = $1 and family = 'link' group by 1 order by 1",
     [admin.workspaceId],
   )
   t.same(named, [
-    { value: "(other)", visits: 3 },
-    { value: other.id, visits: 3 },
+    { value: "(other)", visits: 6 },
+    { value: other.id, visits: 6 },
   ])
   t.match((await call<Link>("GET", `/v1/links/${link.id}`)).body, {
     clicks: 0,

@@ -155,6 +155,7 @@ t.test("over a year of upkeep no visit is lost or counted twice, in any time zon
   t.same(sorted(await daysOf(client)), sorted(model), "each local day has what was counted in it")
   await keepUp(client, RETENTION, nowMs + 60 * DAY_MS)
   t.same(await ask(client, "select from quarter_rollups"), [], "old quarters are gone")
+  t.same(await ask(client, "select from day_rollups"), [], "days are in months")
   t.same(sorted(await daysOf(client)), sorted(model))
 })
 

@@ -3,9 +3,12 @@ import { sql } from "kysely"
 import t, { type Test } from "tap"
 import { seededRandom } from "../../../packages/core/test/support/random.ts"
 import { waitFor } from "../../test/support/wait.ts"
+import { LISTS } from "../src/repositories/clicks/rollup-lists.ts"
+import { foldMonths } from "../src/repositories/upkeep/months.ts"
 import { FAMILIES } from "../src/rollups.ts"
 import { expectProblem, faults, startAdmin } from "./support/admin.ts"
 import { fold, makeRoom, PLAIN, type StoredVisit, storeVisits, unfold } from "./support/stats.ts"
+import { ask, connect } from "./support/upkeep.ts"
 
 type Counts = { visits: number; automated: number; clicks: number }
 type Row = Counts & { start: string; value?: string }
@@ -66,6 +69,49 @@ t.test("folded days and the quarters that are left answer as quarters alone did"
     const { body } = await read(question)
     t.same(countsOf(body), countsOf(before[i]), JSON.stringify(question))
   }
+})
+
+t.test("a month that is over answers as its days did, also with what is counted later", async (t) => {
+  await storeVisits(db, [])
+  await unfold(db)
+  await fold(db, { workspaceId, daysUntil: "2026-04-16T00:00:00Z", quartersSince: BEFORE_ALL })
+  const client = await connect(t, admin.databaseUrl)
+  const march = { from: "2026-03-01T05:00:00Z", to: "2026-04-01T04:00:00Z", groupBy: "os" }
+  const [byWeek, byMonth] = [
+    { ...march, interval: "week" },
+    { ...march, interval: "month" },
+  ]
+  const questions = [byWeek, byMonth, ...Array.from({ length: 60 }, randomQuestion)]
+  const before: Visits[] = []
+  for (const question of questions) before.push((await read(question)).body)
+  const foldMarch = () => foldMonths(client, Date.parse("2026-04-18T00:00:00Z"))
+  const rowsIn = async (table: string, where: string) =>
+    (await ask(client, `select from ${table} where ${where} and scope_id = $1`, [workspaceId])).length
+  await foldMarch()
+  t.equal(await rowsIn("day_rollups", "day < '2026-04-01'"), 0)
+  t.ok(await rowsIn("day_rollups", "day >= '2026-04-01'"), "a month that may still change stays as it is")
+  const months = await rowsIn("month_rollups", "month = '2026-03-01'")
+  t.ok(months)
+  for (const [i, question] of questions.entries()) {
+    t.same((await read(question)).body, before[i], JSON.stringify(question))
+  }
+  await client.query(
+    `insert into day_rollups (scope_id, family, day, value, visits, automated, clicks)
+     select scope_id, family, day, ${LISTS} from visit_days where day < '2026-04-01' group by 1, 2, 3`,
+  )
+  const twice = (rows: Row[] | undefined) =>
+    rows?.map(({ visits, automated, clicks, ...row }) => {
+      return { ...row, visits: 2 * visits, automated: 2 * automated, clicks: 2 * clicks }
+    })
+  const expectTwice = async (state: string) => {
+    for (const [i, question] of [byWeek, byMonth].entries())
+      t.same((await read(question)).body.data, twice(before[i]?.data), state)
+  }
+  await expectTwice("beside the month")
+  await foldMarch()
+  await expectTwice("in it")
+  t.equal(await rowsIn("month_rollups", "month = '2026-03-01'"), months, "it stays one row")
+  await client.query("delete from month_rollups")
 })
 
 t.test("an answer while days are folded is of one moment: nothing is missing or doubled", async (t) => {

@@ -31,6 +31,7 @@ export type Database = {
   visits: VisitsTable
   quarterRollups: QuarterRollupsTable
   dayRollups: DayRollupsTable
+  monthRollups: MonthRollupsTable
   visitQuarters: VisitQuartersView
   visitDays: VisitDaysView
   rollupState: RollupStateTable
@@ -248,9 +249,12 @@ type VisitsTable = {
 }
 
 /** `rollups.ts` says what families and values are, and how a row's are listed. */
-type QuarterRollupsTable = RollupColumns & { bucket: Date }
+type QuarterRollupsTable = RollupColumns & { bucket: Date; isCompact: Generated<boolean> }
 /** `day` is a day of the workspace's time zone, as `2026-11-22`. */
-type DayRollupsTable = RollupColumns & { day: string }
+type DayRollupsTable = RollupColumns & { day: string; isCompact: Generated<boolean> }
+/** `month` is its first day. */
+type MonthRollupsTable = RollupColumns & { month: string; days: MonthDay[] }
+type MonthDay = { day: string; places: number[]; visits: number[]; automated: number[]; clicks: number[] }
 type RollupColumns = {
   scopeId: string
   family: string
@@ -258,7 +262,6 @@ type RollupColumns = {
   visits: string
   automated: string
   clicks: string
-  isCompact: Generated<boolean>
 }
 
 /** A row for each value; several rows of one value add up. */

@@ -1,6 +1,6 @@
 import type { Counts } from "../counts.ts"
 import type { CountsRow, Names } from "../repositories/stats/groups.ts"
-import type { RollupRow } from "../repositories/stats/rollups.ts"
+import type { PeriodCounts, RollupRow } from "../repositories/stats/rollups.ts"
 import { type DayFamily, FAMILIES, type Family, OTHER, SEPARATOR } from "../rollups.ts"
 import type { Filter } from "./filters.ts"
 import { byMost } from "./series.ts"
@@ -21,31 +21,31 @@ type IntervalSums = Float64Array
 const FIELDS = 3
 const NO_SUMS: IntervalSums = new Float64Array()
 
-/** A row, and which group each of its values belongs to: null where a filter leaves it out. */
-type GroupedRow = { row: RollupRow; groups: (Group | null)[] }
+/** Counts of an interval, and the group of each: null where a filter leaves it out. */
+type Grouped = { counts: PeriodCounts; groups: (Group | null)[] }
 
 /** Adds up rollups by interval and group. Groups that have nothing in an interval are not there. */
 export function addUp(rows: RollupRow[], { names, ...grouping }: Grouping): CountsRow[] {
-  const { groups, groupedRows } = groupRows(rows, grouping)
+  const { groups, grouped } = groupRows(rows, grouping)
   const isNamed = namedAmong(groups, names)
-  const length = FIELDS * (1 + rows.reduce((most, { interval }) => Math.max(most, interval), 0))
+  const length = FIELDS * (1 + grouped.reduce((most, { counts }) => Math.max(most, counts.interval), 0))
   const sums = new Map<string, IntervalSums>()
   for (const group of groups) {
     const value = isNamed(group.value) ? group.value : OTHER
     group.intervals = sums.get(value) ?? new Float64Array(length)
     sums.set(value, group.intervals)
   }
-  for (const { row, groups } of groupedRows) {
+  for (const { counts, groups } of grouped) {
     // By index, here and below: there may be hundreds of thousands of values.
     for (let i = 0; i < groups.length; i++) {
       const group = groups[i] ?? null
-      if (group !== null) addTo(group.intervals, row, i)
+      if (group !== null) addTo(group.intervals, counts, i)
     }
   }
   return [...sums].flatMap(([value, intervals]) => rowsOf(value, intervals))
 }
 
-function addTo(sums: IntervalSums, { interval, visits, automated, clicks }: RollupRow, i: number): void {
+function addTo(sums: IntervalSums, { interval, visits, automated, clicks }: PeriodCounts, i: number): void {
   const at = interval * FIELDS
   sums[at] = (sums[at] ?? 0) + (visits[i] ?? 0)
   sums[at + 1] = (sums[at + 1] ?? 0) + (automated[i] ?? 0)
@@ -73,25 +73,29 @@ function groupRows(rows: RollupRow[], grouping: Omit<Grouping, "names">) {
     groups.set(name, known)
     return known
   }
-  const groupedRows = rows.map((row): GroupedRow => {
-    const known = scopes.get(row.scopeId) ?? new Map<string, Group | null>()
-    scopes.set(row.scopeId, known)
-    const groups = row.values.map((value, i) => {
+  const grouped = rows.flatMap(({ scopeId, values, periods }): Grouped[] => {
+    const known = scopes.get(scopeId) ?? new Map<string, Group | null>()
+    scopes.set(scopeId, known)
+    const ofValues = values.map((value) => {
       let group = known.get(value)
       if (group === undefined) {
-        group = find(row.scopeId, value)
+        group = find(scopeId, value)
         known.set(value, group)
-      }
-      if (group !== null) {
-        group.visits += row.visits[i] ?? 0
-        group.automated += row.automated[i] ?? 0
-        group.clicks += row.clicks[i] ?? 0
       }
       return group
     })
-    return { row, groups }
+    return periods.map((counts) => {
+      const groups = counts.places?.map((place) => ofValues[place] ?? null) ?? ofValues
+      groups.forEach((group, i) => {
+        if (group === null) return
+        group.visits += counts.visits[i] ?? 0
+        group.automated += counts.automated[i] ?? 0
+        group.clicks += counts.clicks[i] ?? 0
+      })
+      return { counts, groups }
+    })
   })
-  return { groups: [...groups.values()], groupedRows }
+  return { groups: [...groups.values()], grouped }
 }
 
 /** The name of the group that a scope's value belongs to; null when a filter leaves it out. */

@@ -49,12 +49,12 @@ async function fromRollups(
   const parts =
     family === "link" ? daysOf(question, range) : partsOf(question, range, await readRollupState(trx))
   if ("obstacles" in parts) return parts
-  const { workspaceId, scopes, filters, groupBy } = question
+  const { workspaceId, scopes, filters, groupBy, interval } = question
   const grouped = groupedScope(question)
   const scopeIds =
     grouped === null ? [scopes[0]?.id ?? workspaceId] : await scopeIdsOf(trx, workspaceId, grouped)
   const grouping = grouped === null ? (groupBy === "link" ? "value" : groupBy) : "scope"
-  const rows = await readRollups(trx, { scopeIds, family, parts, intervals })
+  const rows = await readRollups(trx, { scopeIds, family, parts, intervals, interval })
   return addUp(rows, { family, filters, groupBy: grouping, names })
 }
 

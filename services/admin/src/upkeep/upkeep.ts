@@ -8,6 +8,7 @@ import { keepTrying } from "../keep-trying.ts"
 import { dropBatches } from "../repositories/clicks/known-batches.ts"
 import { compactRollups } from "../repositories/upkeep/compaction.ts"
 import { dropQuarters, foldQuarters, type ValuesMax } from "../repositories/upkeep/folding.ts"
+import { foldMonths } from "../repositories/upkeep/months.ts"
 import {
   closedUntil,
   dropPartitions,
@@ -18,7 +19,7 @@ import * as retention from "../repositories/upkeep/retention.ts"
 import { eraseNext } from "./erasing.ts"
 
 /*
- * Keeps Postgres in order: partitions ahead, rows of counts made one, quarters folded into days, what is kept no longer dropped, and what
+ * Keeps Postgres in order: partitions ahead, rows of counts made one, quarters folded into days and days into months, what is kept no longer dropped, and what
  * is to be erased erased.
  *
  * States: free → owned (a session lock on the very connection that does the work, so that losing one loses the other) → free again on
@@ -112,6 +113,7 @@ export async function keepUp(client: pg.ClientBase, options: Retention, nowMs: n
   const tasks = [
     () => ensurePartitions(client, nowMs, horizonMs, DAYS_AHEAD),
     () => foldQuarters(client, closedMs, rollupValuesMax),
+    () => foldMonths(client, closedMs),
     () => dropQuarters(client, firstKept(rollupQuartersDays)),
     () => dropPartitions(client, "visits", firstKept(clickRetentionDays)),
     () => dropBatches(client, firstOpen),

@@ -109,6 +109,7 @@ export async function fold(db: Db, { workspaceId, daysUntil, quartersSince, valu
 
 /** Every day count but those that are kept by the day alone is gone, and nothing counts as folded. */
 export async function unfold(db: Db): Promise<void> {
-  await sql`delete from day_rollups where family not in ('link', 'visitors', 'guide')`.execute(db)
+  for (const table of ["day_rollups", "month_rollups"])
+    await sql`delete from ${sql.table(table)} where family not in ('link', 'visitors', 'guide')`.execute(db)
   await sql`update rollup_state set days_until = '2000-01-01Z', quarters_since = '2000-01-01Z'`.execute(db)
 }

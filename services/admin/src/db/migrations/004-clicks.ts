@@ -49,6 +49,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await countByQuarter(db)
   await countByDay(db)
+  await countByMonth(db)
   await recount(db)
   await eraseInSteps(db)
 
@@ -90,7 +91,8 @@ async function countByQuarter(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table quarter_rollups (
       bucket timestamptz(3) not null,
-      ${COUNTED}
+      ${COUNTED},
+      is_compact boolean not null default false
     ) partition by range (bucket)`.execute(db)
   await keepUncompressed(db, "quarter_rollups")
   await sql`create index quarter_rollups_scope on quarter_rollups (scope_id, family, bucket)`.execute(db)
@@ -104,14 +106,13 @@ async function countByDay(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table day_rollups (
       day date not null,
-      ${COUNTED}
+      ${COUNTED},
+      is_compact boolean not null default false
     )`.execute(db)
   await keepUncompressed(db, "day_rollups")
   await sql`create index day_rollups_scope on day_rollups (scope_id, family, day)`.execute(db)
   await sql`create index day_rollups_added on day_rollups (day) where not is_compact`.execute(db)
-  await sql`
-    create view visit_days as
-    select scope_id, family, day, ${EACH} from day_rollups`.execute(db)
+  await sql`create index day_rollups_day on day_rollups (day)`.execute(db)
 
   // Quarters before `days_until` are in day_rollups as well, and those before `quarters_since` are only there.
   await sql`create table rollup_state (days_until timestamptz(3) not null, quarters_since timestamptz(3) not null)`.execute(
@@ -119,6 +120,32 @@ async function countByDay(db: Kysely<unknown>): Promise<void> {
   )
   await sql`create unique index rollup_state_one_row on rollup_state ((true))`.execute(db)
   await sql`insert into rollup_state values ('2000-01-01Z', '2000-01-01Z')`.execute(db)
+}
+
+/**
+ * Days of months that are over: the counts of the month, value by value, and those of each day that has any, of the values at these places
+ * of the row: `[{"day": "2026-11-22", "places": [0, 3], "visits": [5, 1], "automated": [0, 0], "clicks": [4, 1]}]`.
+ */
+async function countByMonth(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table month_rollups (
+      month date not null,
+      ${COUNTED},
+      days json not null
+    )`.execute(db)
+  await keepUncompressed(db, "month_rollups")
+  await sql`alter table month_rollups alter column days set storage external`.execute(db)
+  await sql`create index month_rollups_scope on month_rollups (scope_id, family, month)`.execute(db)
+  await sql`
+    create view visit_days as
+    select scope_id, family, day, ${EACH} from day_rollups
+    union all
+    select scope_id, family, (counted->>'day')::date, (${VALUES})[place::int + 1], visits::bigint, automated::bigint, clicks::bigint
+    from (select scope_id, family, value, json_array_elements(days) as counted from month_rollups) as of_days
+      cross join rows from (
+        json_array_elements_text(counted->'places'), json_array_elements_text(counted->'visits'),
+        json_array_elements_text(counted->'automated'), json_array_elements_text(counted->'clicks')
+      ) as cells (place, visits, automated, clicks)`.execute(db)
 }
 
 /** What is to be erased may be much: it is asked for here, and done in the background. */
@@ -148,12 +175,13 @@ const COUNTED = sql`
   value text collate "C" not null,
   visits text not null,
   automated text not null,
-  clicks text not null,
-  is_compact boolean not null default false`
+  clicks text not null`
+
+const VALUES = sql`case value when '' then '{""}' else string_to_array(value, E'\\n') end`
 
 /** In the list of columns, which takes a third of the time of a function in `from`. */
 const EACH = sql`
-  unnest(case value when '' then '{""}' else string_to_array(value, E'\\n') end) as value,
+  unnest(${VALUES}) as value,
   unnest(string_to_array(visits, ',')::bigint[]) as visits,
   unnest(string_to_array(automated, ',')::bigint[]) as automated,
   unnest(string_to_array(clicks, ',')::bigint[]) as clicks`

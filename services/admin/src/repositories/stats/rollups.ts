@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely"
 import type { Db, Trx } from "../../db/connect.ts"
 import { type DayFamily, type Family, LINE_BREAK } from "../../rollups.ts"
 import type { Parts, RollupState } from "../../stats/parts.ts"
-import { daysArray, type IntervalStart, startsArray } from "./calendar.ts"
+import { daysArray, type Interval, type IntervalStart, startsArray } from "./calendar.ts"
 
 export function readRollupState(db: Db): Promise<RollupState> {
   return db.selectFrom("rollupState").selectAll().executeTakeFirstOrThrow()
@@ -13,13 +13,17 @@ export type RollupsQuery = {
   family: Family | DayFamily
   parts: Parts
   intervals: IntervalStart[]
+  /** Null where the range is one. */
+  interval: Interval | null
 }
 
-/** Counts of a scope in one interval, by its number from 1 on: place i of all arrays is of one value. Several rows add up. */
-export type RollupRow = {
+/** Counts of a scope, some of its values and some intervals. Several rows add up. */
+export type RollupRow = { scopeId: string; values: string[]; periods: PeriodCounts[] }
+
+/** Counts in one interval, by its number from 1 on: item i of each list is of the row's value at `places[i]`, or at i. */
+export type PeriodCounts = {
   interval: number
-  scopeId: string
-  values: string[]
+  places: number[] | null
   visits: number[]
   automated: number[]
   clicks: number[]
@@ -34,6 +38,7 @@ export async function readRollups(db: Db, query: RollupsQuery): Promise<RollupRo
     const where = sql`day >= ${from}::date and day < ${to}::date`
     selected.push(
       selectFrom("day_rollups", query, sql`width_bucket(day, ${daysArray(intervals)}::date[])`, where),
+      ...selectFromMonths(query, parts.days),
     )
   }
   for (const { from, to } of parts.quarters) {
@@ -49,24 +54,37 @@ export async function readRollups(db: Db, query: RollupsQuery): Promise<RollupRo
   }
   if (selected.length === 0) return []
   const { rows } = await sql<PackedRow>`${sql.join(selected, sql` union all `)}`.execute(db)
-  return rows.map(({ interval, scopeId, values, visits, automated, clicks }) => {
-    const [ofVisits = [], ofAutomated = [], ofClicks = []] = JSON.parse(
-      `[[${visits}],[${automated}],[${clicks}]]`,
-    ) as number[][]
-    return {
-      ...{ interval, scopeId, values: values.split(LINE_BREAK) },
-      ...{ visits: ofVisits, automated: ofAutomated, clicks: ofClicks },
-    }
-  })
+  const toPeriods = createToPeriods(query)
+  return rows.map((row) => ({
+    scopeId: row.scopeId,
+    values: row.values.split(LINE_BREAK),
+    periods: toPeriods(row),
+  }))
 }
 
-type PackedRow = {
-  interval: number
-  scopeId: string
-  values: string
-  visits: string
-  automated: string
-  clicks: string
+/** Either the counts of all values in one interval, or those of each day. */
+type PackedRow = { scopeId: string; values: string } & (
+  | { interval: number; visits: string; automated: string; clicks: string; days: null }
+  | { days: DayCounts[] }
+)
+
+type DayCounts = Omit<PeriodCounts, "interval"> & { day: string }
+
+function createToPeriods({ parts, intervals }: RollupsQuery): (row: PackedRow) => PeriodCounts[] {
+  const { from, to } = parts.days ?? { from: "", to: "" }
+  const beginning = new Map(intervals.map(({ day }, i) => [day, i + 1]))
+  const intervalOf = (day: string) =>
+    beginning.get(day) ?? intervals.findLastIndex((start) => start.day <= day) + 1
+  return (row) => {
+    if (row.days !== null)
+      return row.days
+        .filter(({ day }) => day >= from && day < to)
+        .map(({ day, ...counts }) => ({ interval: intervalOf(day), ...counts }))
+    const [visits = [], automated = [], clicks = []] = JSON.parse(
+      `[[${row.visits}],[${row.automated}],[${row.clicks}]]`,
+    ) as number[][]
+    return [{ interval: row.interval, places: null, visits, automated, clicks }]
+  }
 }
 
 function selectFrom(
@@ -83,10 +101,34 @@ function selectFrom(
     return sql`
       select ${interval} as interval, scope_id, '' as values,
         sum(visits::bigint)::text as visits, sum(automated::bigint)::text as automated,
-        sum(clicks::bigint)::text as clicks
+        sum(clicks::bigint)::text as clicks, null::json as days
       ${rows} group by 1, 2`
   return sql`
-    select ${interval} as interval, scope_id, value as values, visits, automated, clicks ${rows}`
+    select ${interval} as interval, scope_id, value as values, visits, automated, clicks, null::json as days ${rows}`
+}
+
+/** Whole months as they are where no interval begins within one, else day by day. */
+function selectFromMonths(
+  { scopeIds, family, intervals, interval }: RollupsQuery,
+  { from, to }: { from: string; to: string },
+): RawBuilder<unknown>[] {
+  const isWhole =
+    interval === null || interval === "month"
+      ? sql`month >= ${from}::date and month + interval '1 month' <= ${to}::date`
+      : sql`false`
+  const rows = sql`
+    from month_rollups
+    where scope_id = any(${scopeIds}::text[]) and family = ${family}
+      and month > ${from}::date - interval '1 month' and month < ${to}::date`
+  return [
+    sql`
+      select width_bucket(month, ${daysArray(intervals)}::date[]) as interval, scope_id, value as values, visits, automated, clicks,
+        null::json as days
+      ${rows} and ${isWhole}`,
+    sql`
+      select 0 as interval, scope_id, value as values, '' as visits, '' as automated, '' as clicks, days
+      ${rows} and not (${isWhole})`,
+  ]
 }
 
 /** What is read in one transaction is of one moment: folding quarters into days meanwhile neither hides nor doubles a visit. */

@@ -9,7 +9,7 @@ const SETTLE_POLL_MS = 50
 const SETTLE_MAX_MS = 600_000
 
 /** Tables of scopes' counts, and of links' visits. */
-const COUNTS = ["quarter_rollups", "day_rollups"] as const
+const COUNTS = ["quarter_rollups", "day_rollups", "month_rollups"] as const
 
 /**
  * Waits until all that was under way when this was called has ended. An ingest that has not begun to write by then reads of links what is
@@ -52,13 +52,14 @@ export async function hideLink(client: pg.ClientBase, workspaceId: string, linkI
     "select id from tags where workspace_id = $1 union all select id from domains where workspace_id = $1",
     [workspaceId],
   )
-  for (const scopeId of [...rows.map(({ id }) => id), workspaceId]) {
-    await client.query(
-      `update day_rollups set value = array_to_string(array_replace(string_to_array(value, E'\\n'), $2, $3), E'\\n')
-       where scope_id = $1 and family = 'link' and $2 = any(string_to_array(value, E'\\n'))`,
-      [scopeId, linkId, OTHER],
-    )
-  }
+  for (const table of ["day_rollups", "month_rollups"])
+    for (const scopeId of [...rows.map(({ id }) => id), workspaceId]) {
+      await client.query(
+        `update ${table} set value = array_to_string(array_replace(string_to_array(value, E'\\n'), $2, $3), E'\\n')
+         where scope_id = $1 and family = 'link' and $2 = any(string_to_array(value, E'\\n'))`,
+        [scopeId, linkId, OTHER],
+      )
+    }
 }
 
 /** Deletes, a bounded number at a time, the rows of a table or of its partitions whose `column` is one of `ids`. */
