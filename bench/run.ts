@@ -27,13 +27,13 @@ const { values: options } = parseArgs({
 
 const usual: Settings = options.full
   ? {
-      // Longer than the edge keeps an entry.
-      ...{ connections: 64, warmUpSeconds: 8, runInSeconds: 2, longRunInSeconds: 70 },
-      ...{ rounds: 5, seconds: 4, latencyRounds: 3, latencySeconds: 5 },
+      // The long one is longer than the edge keeps an entry.
+      ...{ connections: 64, warmUpSeconds: 8, longWarmUpSeconds: 70, runInSeconds: 2 },
+      ...{ rounds: 12, seconds: 1, latencyRounds: 7, latencySeconds: 2 },
     }
   : {
-      ...{ connections: 64, warmUpSeconds: 5, runInSeconds: 1, longRunInSeconds: 5 },
-      ...{ rounds: 3, seconds: 2, latencyRounds: 1, latencySeconds: 3 },
+      ...{ connections: 64, warmUpSeconds: 5, longWarmUpSeconds: 10, runInSeconds: 1 },
+      ...{ rounds: 5, seconds: 1, latencyRounds: 1, latencySeconds: 3 },
     }
 const settings: Settings = {
   ...usual,

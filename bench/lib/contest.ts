@@ -10,7 +10,8 @@ import type { Traffic } from "./traffic.ts"
 
 /*
  * Servers measured in turns, so that the machine's noise hits all alike: a warm-up each, rounds of as much load as they take, then rounds
- * of latency at half of that. Each round begins with another server, and each turn in it with some load that is not measured.
+ * of latency at half of that. Rounds are many and short, as the machine changes its pace within minutes. Each begins with another server,
+ * and each turn in it with some load that is not measured.
  */
 export type Contestant = Expected & {
   name: string
@@ -18,11 +19,8 @@ export type Contestant = Expected & {
   traffic: Traffic
   /** Of an edge. */
   books?: Books
-  /**
-   * Its cache needs longer to be as it would be under this load all the time: entries expire by the clock, and go on to do so while the
-   * other servers are measured.
-   */
-  hasLongRunIn?: boolean
+  /** Its cache needs longer to be as it would be under this load all the time. */
+  hasLongWarmUp?: boolean
   /** What a link took of Redis, where that is to be told. */
   redisBytesPerLink?: number
   /** After each of its rounds. */
@@ -32,8 +30,8 @@ export type Contestant = Expected & {
 export type Settings = {
   connections: number
   warmUpSeconds: number
+  longWarmUpSeconds: number
   runInSeconds: number
-  longRunInSeconds: number
   rounds: number
   seconds: number
   latencyRounds: number
@@ -75,7 +73,10 @@ export async function measureAll(contestants: Contestant[], conditions: Conditio
   const entries = contestants.map((contestant): Entry => {
     return { contestant, rounds: [], latencies: [], memoryMb: Number.NaN }
   })
-  for (const { contestant } of entries) await load(contestant, conditions, conditions.warmUpSeconds)
+  for (const { contestant } of entries) {
+    const { warmUpSeconds, longWarmUpSeconds } = conditions
+    await load(contestant, conditions, contestant.hasLongWarmUp ? longWarmUpSeconds : warmUpSeconds)
+  }
   for (let round = 0; round < conditions.rounds; round++) {
     for (const entry of rotated(entries, round)) {
       entry.rounds.push(await measureRound(entry.contestant, conditions))
@@ -100,17 +101,9 @@ async function load(contestant: Contestant, conditions: Conditions, seconds: num
   return result
 }
 
-async function runIn(contestant: Contestant, conditions: Conditions): Promise<void> {
-  await load(
-    contestant,
-    conditions,
-    contestant.hasLongRunIn ? conditions.longRunInSeconds : conditions.runInSeconds,
-  )
-}
-
 async function measureRound(contestant: Contestant, conditions: Conditions): Promise<Round> {
   const { server, books, afterRound } = contestant
-  await runIn(contestant, conditions)
+  await load(contestant, conditions, conditions.runInSeconds)
   const close = await books?.open()
   const cpuBefore = cpuOfFamily(server.pid)
   const { requests, seconds, refused, timedOut } = await load(contestant, conditions, conditions.seconds)
@@ -135,13 +128,13 @@ async function measureLatency(
   conditions: Conditions,
 ): Promise<OpenLoadResult> {
   const { name, server, traffic, books, afterRound } = contestant
-  await runIn(contestant, conditions)
+  await load(contestant, conditions, conditions.runInSeconds)
   const close = await books?.open()
-  const load = {
+  const openLoad = {
     ...{ port: server.port, traffic, connections: conditions.connections },
     ...{ requestsPerSecond: halfOfMaximum(rounds), seconds: conditions.latencySeconds },
   }
-  const result = await applyOpenLoad(load, conditions.signal)
+  const result = await applyOpenLoad(openLoad, conditions.signal)
   requireRightAnswers(name, result.answers, contestant)
   const answers = Object.values(result.answers).reduce((sum, count) => sum + count, 0)
   await close?.(answers, 0)

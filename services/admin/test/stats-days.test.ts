@@ -1,5 +1,7 @@
 import t from "tap"
+import { foldMonths } from "../src/repositories/upkeep/months.ts"
 import { expectProblem, faults, startAdmin } from "./support/admin.ts"
+import { connect } from "./support/upkeep.ts"
 
 type Uniques = { visitorDays: number; data: { day: string; visitors: number }[] }
 type Rate = { shown: number; returned: number; rate: number | null }
@@ -68,6 +70,18 @@ t.test("the guide rate is told with what it is made of, and is null where nobody
     })
   }
   t.equal((await read<GuideRate>("guide-rate")).rate, null)
+})
+
+t.test("days are told of a month that is over too, with what is counted later", async (t) => {
+  const client = await connect(t, admin.databaseUrl)
+  const ask = () => Promise.all([read<Uniques>("uniques", { link }), read<GuideRate>("guide-rate", { link })])
+  const before = await ask()
+  await foldMonths(client, Date.parse("2026-06-20T00:00:00Z"))
+  t.same(await db.selectFrom("dayRollups").selectAll().execute(), [])
+  t.same(await ask(), before)
+  await addDay(link, "visitors", "2026-05-03", "", 1)
+  const [{ data }] = await ask()
+  t.same(data[2], { day: "2026-05-03", visitors: 5 })
 })
 
 t.test("orphans are listed by host and path, the most visited first", async (t) => {

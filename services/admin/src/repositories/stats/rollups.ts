@@ -65,10 +65,10 @@ export async function readRollups(db: Db, query: RollupsQuery): Promise<RollupRo
 /** Either the counts of all values in one interval, or those of each day. */
 type PackedRow = { scopeId: string; values: string } & (
   | { interval: number; visits: string; automated: string; clicks: string; days: null }
-  | { days: DayCounts[] }
+  | { days: MonthDay[] }
 )
 
-type DayCounts = Omit<PeriodCounts, "interval"> & { day: string }
+type MonthDay = Omit<PeriodCounts, "interval"> & { day: string }
 
 function createToPeriods({ parts, intervals }: RollupsQuery): (row: PackedRow) => PeriodCounts[] {
   const { from, to } = parts.days ?? { from: "", to: "" }

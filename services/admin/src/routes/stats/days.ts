@@ -2,8 +2,9 @@ import { time, timeZone } from "@qiao/core/fields.ts"
 import type { FastifyInstance } from "fastify"
 import { z } from "zod"
 import { invalid } from "../../problem.ts"
-import { type LocalRange, readIntervals, readRange } from "../../repositories/stats/calendar.ts"
+import { readIntervals, readRange } from "../../repositories/stats/calendar.ts"
 import type { Scope } from "../../repositories/stats/scopes.ts"
+import type { When } from "../../stats/counts.ts"
 import { inQuery } from "../../stats/question.ts"
 import { type RangeQuery, readAsked, type ScopeQuery } from "./query.ts"
 import { isoRange } from "./schemas.ts"
@@ -26,9 +27,8 @@ export const dayRangeAnswer = {
 type DaysAsked = {
   workspaceId: string
   scope: Scope
-  range: LocalRange
-  /** All days of the range, such as 2026-11-22. */
-  days: string[]
+  /** The intervals are the days. */
+  when: When
   answer: { from: string; to: string; timezone: string }
 }
 
@@ -52,7 +52,12 @@ export async function readDaysAsked(
   }
   if (problems.length > 0) throw invalid(problems)
   const range = await readRange(app.db, { ...asked, isWholeDays: true })
-  const days = (await readIntervals(app.db, range, "day", timeZone)).map(({ day }) => day)
+  const intervals = await readIntervals(app.db, range, "day", timeZone)
   const scope = scopes[0] ?? { kind: "workspace" as const, id: workspaceId }
-  return { workspaceId, scope, range, days, answer: { ...isoRange(range), timezone: timeZone } }
+  return {
+    workspaceId,
+    scope,
+    when: { range, intervals },
+    answer: { ...isoRange(range), timezone: timeZone },
+  }
 }

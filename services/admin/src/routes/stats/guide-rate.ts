@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { readDays } from "../../repositories/stats/days.ts"
 import { GUIDE_TOKENS_DAYS } from "../../repositories/upkeep/retention.ts"
+import { readDayCounts } from "../../stats/day-counts.ts"
 import { failures } from "../schemas.ts"
 import { dayFields, dayRangeAnswer, readDaysAsked } from "./days.ts"
 import { scopeFields } from "./query.ts"
@@ -34,12 +34,11 @@ export const guideRateRoutes: FastifyPluginAsyncZod = async (app) => {
       response: { 200: guideRateSchema, ...failures },
     },
     handler: async (req) => {
-      const { scope, range, days, answer } = await readDaysAsked(app, req.caller.workspaceId, req.query)
-      const rows = await readDays(app.db, scope.id, "guide", range)
-      const counted = new Map(rows.map(({ day, value, visits }) => [`${day} ${value}`, visits]))
-      const data = days.map((day) => ({
+      const { scope, when, answer } = await readDaysAsked(app, req.caller.workspaceId, req.query)
+      const days = await readDayCounts(app.db, scope.id, "guide", when)
+      const data = days.map(({ day, visits }) => ({
         day,
-        ...rateOf(counted.get(`${day} shown`) ?? 0, counted.get(`${day} returned`) ?? 0),
+        ...rateOf(visits.get("shown") ?? 0, visits.get("returned") ?? 0),
       }))
       const sum = (name: "shown" | "returned") => data.reduce((total, row) => total + row[name], 0)
       return { ...answer, windowDays: GUIDE_TOKENS_DAYS, ...rateOf(sum("shown"), sum("returned")), data }

@@ -38,8 +38,8 @@ export const orphansRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     handler: async (req) => {
       const { host = null, limit, ...query } = req.query
-      const { workspaceId, range, answer } = await readDaysAsked(app, req.caller.workspaceId, query)
-      const { visits, paths } = await readOrphans(app.db, { workspaceId, range, host, limit })
+      const { workspaceId, when, answer } = await readDaysAsked(app, req.caller.workspaceId, query)
+      const { visits, paths } = await readOrphans(app.db, { workspaceId, range: when.range, host, limit })
       const data = paths.map((row) => ({
         host: row.host,
         path: row.path === "" ? null : row.path,

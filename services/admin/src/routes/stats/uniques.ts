@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
-import { readDays } from "../../repositories/stats/days.ts"
+import { readDayCounts } from "../../stats/day-counts.ts"
 import { failures } from "../schemas.ts"
 import { dayFields, dayRangeAnswer, readDaysAsked } from "./days.ts"
 import { scopeFields } from "./query.ts"
@@ -28,10 +28,9 @@ export const uniquesRoutes: FastifyPluginAsyncZod = async (app) => {
       response: { 200: uniquesSchema, ...failures },
     },
     handler: async (req) => {
-      const { scope, range, days, answer } = await readDaysAsked(app, req.caller.workspaceId, req.query)
-      const rows = await readDays(app.db, scope.id, "visitors", range)
-      const counted = new Map(rows.map(({ day, visits }) => [day, visits]))
-      const data = days.map((day) => ({ day, visitors: counted.get(day) ?? 0 }))
+      const { scope, when, answer } = await readDaysAsked(app, req.caller.workspaceId, req.query)
+      const days = await readDayCounts(app.db, scope.id, "visitors", when)
+      const data = days.map(({ day, visits }) => ({ day, visitors: visits.get("") ?? 0 }))
       return { ...answer, visitorDays: data.reduce((sum, { visitors }) => sum + visitors, 0), data }
     },
   })
