@@ -1,7 +1,7 @@
 import { DAY_MS } from "../days.ts"
 import type { Trx } from "../db/connect.ts"
 import { Problem, type ProblemItem } from "../problem.ts"
-import type { IntervalStart, LocalRange } from "../repositories/stats/calendar.ts"
+import type { When } from "../repositories/stats/calendar.ts"
 import type { CountsRow, Names } from "../repositories/stats/groups.ts"
 import { readRollupState, readRollups } from "../repositories/stats/rollups.ts"
 import { scopeIdsOf } from "../repositories/stats/scopes.ts"
@@ -13,8 +13,6 @@ import { inQuery, type Obstacles, type Question } from "./question.ts"
 
 /** What single visits an answer may be worked out from. */
 export type VisitLimits = { visitsMax: number; retentionDays: number }
-
-export type When = { range: LocalRange; intervals: IntervalStart[] }
 
 export type Answer = { source: "rollups" | "visits"; rows: CountsRow[] }
 

@@ -1,8 +1,8 @@
 import type { Db } from "../db/connect.ts"
+import type { When } from "../repositories/stats/calendar.ts"
 import { readRollups } from "../repositories/stats/rollups.ts"
 import type { DayFamily } from "../rollups.ts"
 import { addUp } from "./adding.ts"
-import type { When } from "./counts.ts"
 
 /** How often each value was counted on a day. */
 export type DayCounts = { day: string; visits: Map<string, number> }

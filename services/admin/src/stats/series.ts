@@ -18,9 +18,10 @@ export function seriesOf(
     const ofValue = counted.get(row.value)
     if (ofValue !== undefined) ofValue[row.interval] = row
   }
+  const byValue = [...counted]
   return intervals.flatMap(({ start: time }, index) => {
     const start = time.toISOString()
-    return [...counted].map(([value, ofValue]) => {
+    return byValue.map(([value, ofValue]) => {
       const { visits, automated, clicks } = ofValue[index + 1] ?? NONE
       return values === null
         ? { start, visits, automated, clicks }

@@ -20,24 +20,36 @@ export type LocalRange = Range & {
   lastDay: string
 }
 
-type RangeQuery = {
+/** When an interval begins; `day` is the local day then, told for days and longer. */
+export type IntervalStart = { start: Date; day: string }
+
+/** The intervals are those that the range touches, in order: the first may begin before it. */
+export type When = { range: LocalRange; intervals: IntervalStart[] }
+
+type WhenQuery = {
   from: Date | undefined
   to: Date
   timeZone: string
   /** A day that is only touched is in it as a whole. */
   isWholeDays: boolean
+  /** Null where the range is one. */
+  interval: Interval | null
 }
 
 /**
- * A range by the calendar, whatever the years. Each step of a query here is materialised: put into each other, as Postgres would have it,
- * the expressions take longer to plan than all the rest.
+ * A range and its intervals by the calendar, whatever the years. Each step of a query here is materialised: put into each other, as
+ * Postgres would have it, the expressions take longer to plan than all the rest.
  */
-export async function readRange(db: Db, query: RangeQuery): Promise<LocalRange> {
-  const { from = null, to, timeZone, isWholeDays } = query
+export async function readWhen(db: Db, query: WhenQuery): Promise<When> {
+  const { from = null, to, timeZone, isWholeDays, interval } = query
   const zone = sql`${timeZone}::text`
   const midnight = (time: RawBuilder<unknown>, days: string) =>
     instantOf(sql`date_trunc('day', ${time} at time zone ${zone}) + ${sql.lit(days)}::interval`, zone)
-  const { rows } = await sql<LocalRange>`
+  const starts =
+    interval === null
+      ? sql`select from_at as start, to_char(first_midnight at time zone ${zone}, 'YYYY-MM-DD') as day from midnights`
+      : startsOf(interval, zone)
+  const { rows } = await sql<LocalRange & { starts: Date[]; days: string[] }>`
     with told as materialized (
       select ${to}::timestamptz as to_at,
         coalesce(${from}::timestamptz, ${midnight(sql`${to}::timestamptz`, `-${DEFAULT_DAYS} days`)}) as from_at
@@ -50,12 +62,15 @@ export async function readRange(db: Db, query: RangeQuery): Promise<LocalRange> 
       select *, ${midnight(sql`to_at`, "0 days")} as last_midnight,
         case when from_at = ${midnight(sql`from_at`, "0 days")} then from_at else ${midnight(sql`from_at`, "1 day")} end as first_midnight
       from given
-    )
+    ), starts as materialized (${starts})
     select from_at as "from", to_at as "to",
       first_midnight, to_char(first_midnight at time zone ${zone}, 'YYYY-MM-DD') as first_day,
-      last_midnight, to_char(last_midnight at time zone ${zone}, 'YYYY-MM-DD') as last_day
+      last_midnight, to_char(last_midnight at time zone ${zone}, 'YYYY-MM-DD') as last_day,
+      array(select start from starts where start < to_at order by start) as starts,
+      array(select day from starts where start < to_at order by start) as days
     from midnights`.execute(db)
-  return only(rows)
+  const { starts: times, days, ...range } = only(rows)
+  return { range, intervals: times.map((start, i) => ({ start, day: days[i] ?? "" })) }
 }
 
 type Stepped = { range: Range; interval: Interval; timeZone: string }
@@ -93,52 +108,30 @@ function only<T>([row]: T[]): T {
   return row
 }
 
-/** When an interval begins; `day` is the local day then, told for days and longer. */
-export type IntervalStart = { start: Date; day: string }
-
-/** The intervals that a range touches, in order: the first may begin before it. */
-export async function readIntervals(
-  db: Db,
-  { from, to }: Range,
-  interval: Interval,
-  timeZone: string,
-): Promise<IntervalStart[]> {
-  const result = await sql<IntervalStart>`
-    ${startsOf(interval, from, to, sql`${timeZone}::text`)}
-    select start, day from starts where start < ${to}::timestamptz order by start`.execute(db)
-  return result.rows
-}
-
 /** For `width_bucket`, which gives the number of the interval that something is in. */
 export const startsArray = (intervals: IntervalStart[]): string =>
   textArray(intervals.map(({ start }) => start.toISOString()))
 
-export const daysArray = (intervals: IntervalStart[]): string => textArray(intervals.map(({ day }) => day))
-
 /** Days and longer are steps of the local calendar, hours of the clock: a local hour may come twice or not at all. */
-function startsOf(interval: Interval, from: Date, to: Date, zone: RawBuilder<unknown>) {
+function startsOf(interval: Interval, zone: RawBuilder<unknown>): RawBuilder<unknown> {
   const quarters = (first: RawBuilder<unknown>) =>
-    sql`generate_series(${first}, ${to}::timestamptz, '15 minutes') as at`
-  if (interval === "quarter")
-    return sql`with starts as (select at as start, '' as day from ${quarters(sql`${from}::timestamptz`)})`
+    sql`given cross join lateral generate_series(${first}, to_at, '15 minutes') as at`
+  if (interval === "quarter") return sql`select at as start, '' as day from ${quarters(sql`from_at`)}`
   if (interval === "hour") {
-    const first = sql`date_trunc('hour', ${from}::timestamptz, ${zone})`
-    return sql`
-      with starts as (
-        select min(at) as start, '' as day from ${quarters(first)} group by date_trunc('hour', at, ${zone})
-      )`
+    const first = sql`date_trunc('hour', from_at, ${zone})`
+    return sql`select min(at) as start, '' as day from ${quarters(first)} group by date_trunc('hour', at, ${zone})`
   }
   return sql`
-    with steps as materialized (
+    select ${firstOf(sql`local`, zone)} as start, to_char(local, 'YYYY-MM-DD') as day
+    from (
       select local, local at time zone ${zone} as second
-      from generate_series(
-        date_trunc(${sql.lit(interval)}, ${from}::timestamptz at time zone ${zone}),
-        ${to}::timestamptz at time zone ${zone},
+      from given cross join lateral generate_series(
+        date_trunc(${sql.lit(interval)}, from_at at time zone ${zone}),
+        to_at at time zone ${zone},
         ${sql.lit(`1 ${interval}`)}
       ) as local
-    ), starts as materialized (
-      select ${firstOf(sql`local`, zone)} as start, to_char(local, 'YYYY-MM-DD') as day from steps
-    )`
+      offset 0
+    ) as steps`
 }
 
 /** When a local time comes, for the first time where it comes twice: Postgres takes the second. */

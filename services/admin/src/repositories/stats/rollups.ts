@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely"
 import type { Db, Trx } from "../../db/connect.ts"
 import { type DayFamily, type Family, LINE_BREAK } from "../../rollups.ts"
 import type { Parts, RollupState } from "../../stats/parts.ts"
-import { daysArray, type Interval, type IntervalStart, startsArray } from "./calendar.ts"
+import { type Interval, type IntervalStart, startsArray } from "./calendar.ts"
 
 export function readRollupState(db: Db): Promise<RollupState> {
   return db.selectFrom("rollupState").selectAll().executeTakeFirstOrThrow()
@@ -36,20 +36,13 @@ export async function readRollups(db: Db, query: RollupsQuery): Promise<RollupRo
   if (parts.days !== null) {
     const { from, to } = parts.days
     const where = sql`day >= ${from}::date and day < ${to}::date`
-    selected.push(
-      selectFrom("day_rollups", query, sql`width_bucket(day, ${daysArray(intervals)}::date[])`, where),
-      ...selectFromMonths(query, parts.days),
-    )
+    selected.push(selectFrom("day_rollups", query, { day: sql`day` }, where))
+    selected.push(...selectFromMonths(query, parts.days))
   }
   for (const { from, to } of parts.quarters) {
-    const where = sql`bucket >= ${from} and bucket < ${to}`
+    const interval = sql`width_bucket(bucket, ${startsArray(intervals)}::timestamptz[])`
     selected.push(
-      selectFrom(
-        "quarter_rollups",
-        query,
-        sql`width_bucket(bucket, ${startsArray(intervals)}::timestamptz[])`,
-        where,
-      ),
+      selectFrom("quarter_rollups", query, { interval }, sql`bucket >= ${from} and bucket < ${to}`),
     )
   }
   if (selected.length === 0) return []
@@ -62,12 +55,13 @@ export async function readRollups(db: Db, query: RollupsQuery): Promise<RollupRo
   }))
 }
 
-/** Either the counts of all values in one interval, or those of each day. */
+/** Counts of all values in one interval, or from one day on, or those of each day of a month. */
 type PackedRow = { scopeId: string; values: string } & (
-  | { interval: number; visits: string; automated: string; clicks: string; days: null }
+  | (Listed & { interval: number; day: null; days: null })
+  | (Listed & { day: string; days: null })
   | { days: MonthDay[] }
 )
-
+type Listed = { visits: string; automated: string; clicks: string }
 type MonthDay = Omit<PeriodCounts, "interval"> & { day: string }
 
 function createToPeriods({ parts, intervals }: RollupsQuery): (row: PackedRow) => PeriodCounts[] {
@@ -83,51 +77,52 @@ function createToPeriods({ parts, intervals }: RollupsQuery): (row: PackedRow) =
     const [visits = [], automated = [], clicks = []] = JSON.parse(
       `[[${row.visits}],[${row.automated}],[${row.clicks}]]`,
     ) as number[][]
-    return [{ interval: row.interval, places: null, visits, automated, clicks }]
+    const interval = row.day === null ? row.interval : intervalOf(row.day)
+    return [{ interval, places: null, visits, automated, clicks }]
   }
 }
 
+type Period = { interval: RawBuilder<unknown> } | { day: RawBuilder<unknown> }
+
 function selectFrom(
-  table: "day_rollups" | "quarter_rollups",
+  table: "day_rollups" | "month_rollups" | "quarter_rollups",
   { scopeIds, family }: RollupsQuery,
-  interval: RawBuilder<unknown>,
+  period: Period,
   where: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
+  const begin =
+    "day" in period
+      ? sql`null::int as interval, to_char(${period.day}, 'YYYY-MM-DD') as day`
+      : sql`${period.interval} as interval, null as day`
   const rows = sql`
     from ${sql.table(table)}
     where scope_id = any(${scopeIds}::text[]) and family = ${family} and ${where}`
   // One value a row, and many rows.
   if (family === "total")
     return sql`
-      select ${interval} as interval, scope_id, '' as values,
+      select ${begin}, scope_id, '' as values,
         sum(visits::bigint)::text as visits, sum(automated::bigint)::text as automated,
         sum(clicks::bigint)::text as clicks, null::json as days
-      ${rows} group by 1, 2`
+      ${rows} group by 1, 2, 3`
   return sql`
-    select ${interval} as interval, scope_id, value as values, visits, automated, clicks, null::json as days ${rows}`
+    select ${begin}, scope_id, value as values, visits, automated, clicks, null::json as days ${rows}`
 }
 
 /** Whole months as they are where no interval begins within one, else day by day. */
 function selectFromMonths(
-  { scopeIds, family, intervals, interval }: RollupsQuery,
+  query: RollupsQuery,
   { from, to }: { from: string; to: string },
 ): RawBuilder<unknown>[] {
-  const isWhole =
-    interval === null || interval === "month"
-      ? sql`month >= ${from}::date and month + interval '1 month' <= ${to}::date`
-      : sql`false`
-  const rows = sql`
-    from month_rollups
-    where scope_id = any(${scopeIds}::text[]) and family = ${family}
-      and month > ${from}::date - interval '1 month' and month < ${to}::date`
+  const { scopeIds, family, interval } = query
+  const touched = sql`month > ${from}::date - interval '1 month' and month < ${to}::date`
+  const whole = sql`month >= ${from}::date and month + interval '1 month' <= ${to}::date`
+  const isWhole = interval === null || interval === "month" ? whole : sql`false`
   return [
+    selectFrom("month_rollups", query, { day: sql`month` }, isWhole),
     sql`
-      select width_bucket(month, ${daysArray(intervals)}::date[]) as interval, scope_id, value as values, visits, automated, clicks,
-        null::json as days
-      ${rows} and ${isWhole}`,
-    sql`
-      select 0 as interval, scope_id, value as values, '' as visits, '' as automated, '' as clicks, days
-      ${rows} and not (${isWhole})`,
+      select null::int as interval, null as day, scope_id, value as values, null as visits, null as automated, null as clicks, days
+      from month_rollups
+      where scope_id = any(${scopeIds}::text[]) and family = ${family} and ${touched} and not (${isWhole})`,
   ]
 }
 

@@ -2,9 +2,8 @@ import { time, timeZone } from "@qiao/core/fields.ts"
 import type { FastifyInstance } from "fastify"
 import { z } from "zod"
 import { invalid } from "../../problem.ts"
-import { readIntervals, readRange } from "../../repositories/stats/calendar.ts"
+import { readWhen, type When } from "../../repositories/stats/calendar.ts"
 import type { Scope } from "../../repositories/stats/scopes.ts"
-import type { When } from "../../stats/counts.ts"
 import { inQuery } from "../../stats/question.ts"
 import { type RangeQuery, readAsked, type ScopeQuery } from "./query.ts"
 import { isoRange } from "./schemas.ts"
@@ -51,13 +50,12 @@ export async function readDaysAsked(
     problems.push(...scopes.map(({ kind }) => inQuery(kind, "not_counted_together", detail)))
   }
   if (problems.length > 0) throw invalid(problems)
-  const range = await readRange(app.db, { ...asked, isWholeDays: true })
-  const intervals = await readIntervals(app.db, range, "day", timeZone)
+  const when = await readWhen(app.db, { ...asked, isWholeDays: true, interval: "day" })
   const scope = scopes[0] ?? { kind: "workspace" as const, id: workspaceId }
   return {
     workspaceId,
     scope,
-    when: { range, intervals },
-    answer: { ...isoRange(range), timezone: timeZone },
+    when,
+    answer: { ...isoRange(when.range), timezone: timeZone },
   }
 }

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod"
 import { z } from "zod"
 import { sumOf } from "../../counts.ts"
-import { readRange } from "../../repositories/stats/calendar.ts"
+import { readWhen } from "../../repositories/stats/calendar.ts"
 import { namesOf } from "../../repositories/stats/names.ts"
 import { atOneMoment } from "../../repositories/stats/rollups.ts"
 import { OTHER } from "../../rollups.ts"
@@ -62,8 +62,7 @@ export const topRoutes: FastifyPluginAsyncZod<VisitLimits> = async (app, limits)
       const rest = { filters: filtersOf(req.query), isSynthetic: false, interval: null }
       const question: Question = { ...asked, ...rest, groupBy: by }
       return atOneMoment(app.db, async (trx) => {
-        const range = await readRange(trx, { ...asked, isWholeDays: by === "link" })
-        const when = { range, intervals: [{ start: range.from, day: range.firstDay }] }
+        const when = await readWhen(trx, { ...asked, isWholeDays: by === "link", interval: null })
         const answer = await readCounts(trx, question, when, { most: limit, by: sort }, limits)
         if ("obstacles" in answer) throw notAnswerable(answer.obstacles)
         const { source, rows } = answer
@@ -80,7 +79,7 @@ export const topRoutes: FastifyPluginAsyncZod<VisitLimits> = async (app, limits)
           listed.map(({ value }) => value),
         )
         return {
-          ...{ source, ...isoRange(range), timezone: asked.timeZone, by, sort, totals },
+          ...{ source, ...isoRange(when.range), timezone: asked.timeZone, by, sort, totals },
           data: listed.map((row) => ({
             ...row,
             ...names.get(row.value),

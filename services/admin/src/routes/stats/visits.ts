@@ -5,11 +5,10 @@ import type { Trx } from "../../db/connect.ts"
 import {
   INTERVALS,
   type Interval,
-  type LocalRange,
   type Range,
-  readIntervals,
   readPreviousRange,
-  readRange,
+  readWhen,
+  type When,
 } from "../../repositories/stats/calendar.ts"
 import type { Names } from "../../repositories/stats/groups.ts"
 import { atOneMoment } from "../../repositories/stats/rollups.ts"
@@ -81,36 +80,34 @@ export const visitsRoutes: FastifyPluginAsyncZod<VisitLimits> = async (app, limi
       const asked = await readAsked(app, req.caller.workspaceId, req.query, bounds)
       const question = { ...asked, interval, groupBy, filters: filtersOf(req.query), isSynthetic: synthetic }
       return atOneMoment(app.db, async (trx) => {
-        const range = await readRange(trx, { ...asked, isWholeDays: false })
+        const when = await readWhen(trx, { ...question, isWholeDays: false })
         const names: Names = groupBy === null ? "all" : { most: limit, by: "visits" }
-        const period = await readPeriod(trx, question, range, names)
+        const period = await readPeriod(trx, question, when, names)
         if ("obstacles" in period) throw notAnswerable(period.obstacles)
         const { values, ...current } = period
         return {
           ...{ ...current, timezone: asked.timeZone, interval, groupBy },
-          previous: compare === "previous" ? await readPrevious(trx, question, range, values) : null,
+          previous: compare === "previous" ? await readPrevious(trx, question, when.range, values) : null,
         }
       })
     },
   })
 
-  async function readPeriod(trx: Trx, question: SeriesQuestion, range: LocalRange, names: Names) {
-    const { interval, timeZone } = question
-    const intervals = await readIntervals(trx, range, interval, timeZone)
-    const answer = await readCounts(trx, question, { range, intervals }, names, limits)
+  async function readPeriod(trx: Trx, question: SeriesQuestion, when: When, names: Names) {
+    const answer = await readCounts(trx, question, when, names, limits)
     if ("obstacles" in answer) return answer
     const { source, rows } = answer
     const values = valuesOf(rows, names)
-    const data = seriesOf(rows, intervals, values)
-    return { source, ...isoRange(range), totals: sumOf(rows), data, values }
+    const data = seriesOf(rows, when.intervals, values)
+    return { source, ...isoRange(when.range), totals: sumOf(rows), data, values }
   }
 
   /** By the values of the current period, whatever the most visited were before it. */
   async function readPrevious(trx: Trx, question: SeriesQuestion, current: Range, values: string[] | null) {
     const { from, to } = await readPreviousRange(trx, { ...question, range: current })
-    const range = await readRange(trx, { ...question, from, to, isWholeDays: false })
+    const when = await readWhen(trx, { ...question, from, to, isWholeDays: false })
     const names: Names = values === null ? "all" : { are: values.filter((value) => value !== OTHER) }
-    const period = await readPeriod(trx, question, range, names)
+    const period = await readPeriod(trx, question, when, names)
     if ("obstacles" in period) {
       const before = `the previous range, from ${from.toISOString()} to ${to.toISOString()}`
       throw notAnswerable(
