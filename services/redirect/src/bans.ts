@@ -13,7 +13,7 @@ import type { LinkRecord } from "@qiao/core/record.ts"
 import { isNewer, type RecordVersion } from "@qiao/core/versioned.ts"
 import type { Changes } from "./changes.ts"
 import { memoise } from "./memoise.ts"
-import type { RecordSource } from "./record-source.ts"
+import type { RawRecord, RecordSource } from "./record-source.ts"
 
 /*
  * The bans of the instance, held whole.
@@ -81,11 +81,13 @@ export function followBans(options: {
   const read = async (): Promise<boolean> => {
     counters.reads++
     try {
-      const { marker, value } = await source(BANS_KEY)
-      if (typeof value === "string") {
+      const raw = await new Promise<RawRecord>((resolve) => source(BANS_KEY, resolve))
+      if (raw.kind === "failed") throw raw.err
+      const { marker, value } = raw
+      if (value !== null) {
         const { epoch, revision, record } = decodeBanSet(value)
         accept({ epoch, revision }, record ?? NO_BANS)
-      } else if (typeof marker === "string") {
+      } else if (marker !== null) {
         // Within its epoch a record only vanishes if Redis lost a write that we have seen.
         if (Number(marker) > version.epoch) accept({ epoch: Number(marker), revision: 0 }, NO_BANS)
       } else {

@@ -2,7 +2,7 @@ import { createCache } from "@qiao/core/cache.ts"
 import { isNewer, type RecordVersion, type Versioned, versionOf } from "@qiao/core/versioned.ts"
 import type { Changes } from "./changes.ts"
 import { createDueKeys } from "./due-keys.ts"
-import { RECORDS_MAX, type RecordSource } from "./record-source.ts"
+import { type RawRecord, RECORDS_MAX, type RecordSource } from "./record-source.ts"
 import type { Waits } from "./waits.ts"
 
 /*
@@ -38,11 +38,13 @@ export type Found<T> = RecordVersion & {
 
 export type Answer<T> = Found<T> | { kind: "missing" } | { kind: "unavailable" }
 
+type Take<T> = (answer: Answer<T>) => void
+
 export type RecordReader<T> = {
   /** A fresh answer, or undefined: then `read`. */
   peek(key: string): Answer<T> | undefined
-  /** Never rejects. */
-  read(key: string): Promise<Answer<T>>
+  /** `take` is called once, and must not throw. */
+  read(key: string, take: Take<T>): void
   /** Begins to read what is due again. To be called some dozen times a second. */
   refresh(): void
   invalidate(key: string, version: RecordVersion): void
@@ -72,12 +74,8 @@ const newCounters = () => ({
 
 type Read<T> = Omit<Found<T>, "kind" | "generation" | "expiresAtMs" | "readAtMs" | "wasAsked">
 
-type Flight<T> = {
-  generation: number
-  isSuperseded: boolean
-  waiters: number
-  answer: Promise<Answer<T>>
-}
+/** Without a waiter it is a refresh. */
+type Flight<T> = { generation: number; isSuperseded: boolean; waiters: Take<T>[] }
 
 /** Of the time an entry lives, which varies by a tenth. */
 const DUE_AFTER = 0.75
@@ -119,35 +117,41 @@ export function createRecordReader<Record extends object, T extends object>(opti
     entry.generation === changes.generation && nowMs < entry.expiresAtMs && changes.isLive(nowMs)
 
   const depart = (key: string): Flight<T> => {
-    const flight: Flight<T> = {
-      generation: changes.generation,
-      isSuperseded: false,
-      waiters: 0,
-      answer: Promise.resolve(UNAVAILABLE),
-    }
+    const flight: Flight<T> = { generation: changes.generation, isSuperseded: false, waiters: [] }
     flights.set(key, flight)
-    flight.answer = land(key, flight)
+    counters.reads++
+    source(key, (raw) => land(key, flight, raw))
     return flight
   }
 
-  const land = async (key: string, flight: Flight<T>): Promise<Answer<T>> => {
-    counters.reads++
+  const land = (key: string, flight: Flight<T>, raw: RawRecord) => {
+    if (flights.get(key) === flight) flights.delete(key)
+    waits.leave(flight.waiters.length)
+    const read = understand(key, flight, raw)
+    // Nobody is served when it is only a refresh that failed.
+    if (flight.waiters.length === 0) return
+    const answer = read ?? withoutRedis(key)
+    for (const take of flight.waiters) take(answer)
+  }
+
+  /** Null when it says nothing. */
+  const understand = (key: string, flight: Flight<T>, raw: RawRecord): Answer<T> | null => {
+    if (raw.kind === "failed") return fail(key, raw.err)
+    if (flight.isSuperseded) counters.uncacheable++
     try {
-      const { marker, value } = await source(key)
-      if (flight.isSuperseded) counters.uncacheable++
-      if (typeof value === "string") return accept(key, flight, value)
-      if (typeof marker === "string") return acceptAbsence(key, flight, Number(marker))
-      counters.incompletes++
+      if (raw.value !== null) return accept(key, flight, raw.value)
     } catch (err) {
-      counters.failures++
-      options.onFailure(err, key)
-    } finally {
-      if (flights.get(key) === flight) flights.delete(key)
-      waits.leave(flight.waiters)
+      return fail(key, err)
     }
-    // Nobody was served: it is only a refresh that failed.
-    if (flight.waiters === 0) return UNAVAILABLE
-    return withoutRedis(key)
+    if (raw.marker !== null) return acceptAbsence(key, flight, Number(raw.marker))
+    counters.incompletes++
+    return null
+  }
+
+  const fail = (key: string, err: unknown): null => {
+    counters.failures++
+    options.onFailure(err, key)
+    return null
   }
 
   const accept = (key: string, flight: Flight<T>, value: string): Answer<T> => {
@@ -180,9 +184,18 @@ export function createRecordReader<Record extends object, T extends object>(opti
     const readAtMs = now()
     const expiresAtMs = readAtMs + options.ttlMs * (0.9 + 0.2 * random())
     const { generation } = flight
+    // Not of two literals put together, which takes several times as long.
     const found: Found<T> = {
-      ...{ kind: "found", epoch, revision, value, text, sizeBytes },
-      ...{ generation, expiresAtMs, readAtMs, wasAsked: false },
+      kind: "found",
+      epoch,
+      revision,
+      value,
+      text,
+      sizeBytes,
+      generation,
+      expiresAtMs,
+      readAtMs,
+      wasAsked: false,
     }
     if (!flight.isSuperseded) {
       cache.set(key, found)
@@ -223,15 +236,14 @@ export function createRecordReader<Record extends object, T extends object>(opti
       counters.misses++
       return undefined
     },
-    read(key) {
+    read(key, take) {
       if (waits.isFull) {
         counters.overloads++
-        return Promise.resolve(withoutRedis(key))
+        return take(withoutRedis(key))
       }
       const flight = flights.get(key) ?? depart(key)
-      flight.waiters++
+      flight.waiters.push(take)
       waits.enter()
-      return flight.answer
     },
     refresh() {
       const nowMs = now()

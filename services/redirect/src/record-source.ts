@@ -2,13 +2,15 @@ import { markerKeyOf } from "@qiao/core/keys.ts"
 import type { Redis } from "ioredis"
 import type { Waits } from "./waits.ts"
 
-/** As they were at one moment; null for what is not there. */
-export type RawRecord = { value: string | null; marker: string | null }
+/** `value` and the completeness marker of its bucket as they were at one moment, null for what is not there; or why nobody knows. */
+export type RawRecord =
+  | { kind: "read"; value: string | null; marker: string | null }
+  | { kind: "failed"; err: unknown }
 
-/** Reads a record and the completeness marker of its bucket; rejects when Redis fails or misses the deadline of `waits`. */
-export type RecordSource = (key: string) => Promise<RawRecord>
+/** `take` is called once, later, and must not throw. Redis fails, too, when it misses the deadline of `waits`. */
+export type RecordSource = (key: string, take: (raw: RawRecord) => void) => void
 
-type Wanted = { key: string } & PromiseWithResolvers<RawRecord>
+type Wanted = { key: string; take: (raw: RawRecord) => void }
 
 /** In one command, so that none keeps Redis from others for long. */
 export const RECORDS_MAX = 100
@@ -36,20 +38,15 @@ export function createRecordSource(
       markers.set(marker, place)
       return place
     })
-    try {
-      const values = await waits.withDeadline(redis.mget(keys))
-      for (const [i, { resolve }] of some.entries()) {
-        resolve({ value: values[i] ?? null, marker: values[markerPlaces[i] ?? -1] ?? null })
-      }
-    } catch (err) {
-      for (const { reject } of some) reject(err)
-    }
+    const values = await waits.withDeadline(redis.mget(keys)).catch((err: unknown) => ({ err }))
+    some.forEach(({ take }, i) => {
+      if ("err" in values) take({ kind: "failed", err: values.err })
+      else take({ kind: "read", value: values[i] ?? null, marker: values[markerPlaces[i] ?? -1] ?? null })
+    })
   }
 
-  return (key) => {
+  return (key, take) => {
     if (wanted.length === 0) setImmediate(readAll)
-    const one = { key, ...Promise.withResolvers<RawRecord>() }
-    wanted.push(one)
-    return one.promise
+    wanted.push({ key, take })
   }
 }

@@ -6,7 +6,7 @@ import { randomFrom, seededRandom } from "../../../packages/core/test/support/ra
 import { startRedis } from "../../test/support/redis.ts"
 import { startProxy } from "../../test/support/tcp-proxy.ts"
 import { waitFor } from "../../test/support/wait.ts"
-import type { RecordReader } from "../src/links.ts"
+import type { Answer, RecordReader } from "../src/links.ts"
 import { startEdge, type TestEdge } from "./support/edge.ts"
 import { HOST, type Publisher, startPublisher } from "./support/publisher.ts"
 import { startReplyGate } from "./support/reply-gate.ts"
@@ -334,7 +334,8 @@ t.test("a record that is read again and has not changed keeps its value, and so 
   await publisher.domain(HOST, { brand: { name: "Lemon & Sons" } })
   await publisher.link("same", { url: urlOf(1) }, { revision: 50 })
   const readTwice = async (reader: RecordReader<object>, key: string) => {
-    const [first, second] = [await reader.read(key), await reader.read(key)]
+    const read = () => new Promise<Answer<object>>((resolve) => reader.read(key, resolve))
+    const [first, second] = [await read(), await read()]
     if (first.kind !== "found" || second.kind !== "found") return t.fail(key)
     t.ok(first.value !== null && first.value === second.value, key)
     t.ok(second.readAtMs > first.readAtMs && second.expiresAtMs !== first.expiresAtMs, "read anew")

@@ -40,7 +40,7 @@ const PAGE_OF_CODE = /^(.+?)(?:\+|%2b)(report)?$/i
 
 /**
  * The answer to every path: `/{code}`, `/{code}/…`, `/{code}+`, `/{code}+report`, the files of a domain, and `/`. Each step hands on to
- * the next; on cached records none waits or makes a promise, and only a step that has to ask Redis goes through `then`.
+ * the next, at once on cached records; a step that has to ask Redis goes on when it was answered.
  */
 export function createServe(deps: RedirectDeps): (req: Incoming, res: ServerResponse) => void {
   const { answers, bans, links, domains, ruleSets, clicks, synthetic, unknownCodes, now } = deps
@@ -146,10 +146,13 @@ export function createServe(deps: RedirectDeps): (req: Incoming, res: ServerResp
   ) {
     const known = reader.peek(key)
     if (known !== undefined) return next(to, known)
-    reader
-      .read(key)
-      .then((answer) => next(to, answer))
-      .catch((err: unknown) => answers.fail(to, err))
+    reader.read(key, (answer) => {
+      try {
+        next(to, answer)
+      } catch (err) {
+        answers.fail(to, err)
+      }
+    })
   }
 
   return serve
