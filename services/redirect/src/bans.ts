@@ -83,13 +83,12 @@ export function followBans(options: {
     try {
       const raw = await new Promise<RawRecord>((resolve) => source(BANS_KEY, resolve))
       if (raw.kind === "failed") throw raw.err
-      const { marker, value } = raw
-      if (value !== null) {
-        const { epoch, revision, record } = decodeBanSet(value)
+      if (raw.kind === "there") {
+        const { epoch, revision, record } = decodeBanSet(raw.value)
         accept({ epoch, revision }, record ?? NO_BANS)
-      } else if (marker !== null) {
+      } else if (raw.marker !== null) {
         // Within its epoch a record only vanishes if Redis lost a write that we have seen.
-        if (Number(marker) > version.epoch) accept({ epoch: Number(marker), revision: 0 }, NO_BANS)
+        if (Number(raw.marker) > version.epoch) accept({ epoch: Number(raw.marker), revision: 0 }, NO_BANS)
       } else {
         throw new Error("no bans in a Redis that is not known to be complete")
       }

@@ -138,14 +138,12 @@ export function createRecordReader<Record extends object, T extends object>(opti
   const understand = (key: string, flight: Flight<T>, raw: RawRecord): Answer<T> | null => {
     if (raw.kind === "failed") return fail(key, raw.err)
     if (flight.isSuperseded) counters.uncacheable++
+    if (raw.kind === "absent") return acceptAbsence(key, flight, raw.marker)
     try {
-      if (raw.value !== null) return accept(key, flight, raw.value)
+      return accept(key, flight, raw.value)
     } catch (err) {
       return fail(key, err)
     }
-    if (raw.marker !== null) return acceptAbsence(key, flight, Number(raw.marker))
-    counters.incompletes++
-    return null
   }
 
   const fail = (key: string, err: unknown): null => {
@@ -165,10 +163,14 @@ export function createRecordReader<Record extends object, T extends object>(opti
     return keep(key, flight, { epoch, revision, value: prepared, text: value, sizeBytes })
   }
 
-  const acceptAbsence = (key: string, flight: Flight<T>, markerEpoch: number): Answer<T> => {
+  const acceptAbsence = (key: string, flight: Flight<T>, marker: string | null): Answer<T> | null => {
+    if (marker === null) {
+      counters.incompletes++
+      return null
+    }
     const held = cache.get(key)
     // Tombstones are records: within its epoch a record only vanishes if Redis lost a write that we have seen.
-    if (held !== undefined && markerEpoch <= held.epoch) return keep(key, flight, held)
+    if (held !== undefined && Number(marker) <= held.epoch) return keep(key, flight, held)
     if (!flight.isSuperseded) {
       cache.delete(key)
       unknown.set(key, { generation: flight.generation, expiresAtMs: now() + options.unknownTtlMs })

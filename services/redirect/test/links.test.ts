@@ -55,6 +55,8 @@ t.test("a 404 whose read was under way while its link was created is not remembe
   gate.hold()
   const early = edge.get("/born")
   await waitFor("the answer to be held", () => gate.heldCount > 0, { timeoutMs: 2_000 })
+  gate.passHeld()
+  await waitFor("the answer with the marker to be held", () => gate.heldCount > 0, { timeoutMs: 2_000 })
   await publisher.link("born")
   await heard(edge, publisher)
   const late = edge.get("/born")

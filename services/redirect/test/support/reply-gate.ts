@@ -42,6 +42,10 @@ export async function startReplyGate(t: Test, targetPort: number) {
     get heldCount() {
       return held?.length ?? 0
     },
+    /** Lets through what is held, and goes on holding. */
+    passHeld() {
+      for (const pass of held?.splice(0) ?? []) pass()
+    },
     release() {
       for (const pass of held ?? []) pass()
       held = null
