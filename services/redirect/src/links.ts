@@ -131,7 +131,8 @@ export function createRecordReader<Record extends object, T extends object>(opti
     // Nobody is served when it is only a refresh that failed.
     if (flight.waiters.length === 0) return
     const answer = read ?? withoutRedis(key)
-    for (const take of flight.waiters) take(answer)
+    // Cleared, as V8 may keep a flight long after it landed (tables of a Map that were outgrown lead to each other), and requests with it.
+    for (const take of flight.waiters.splice(0)) take(answer)
   }
 
   /** Null when it says nothing. */
