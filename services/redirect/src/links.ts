@@ -19,21 +19,13 @@ import type { Waits } from "./waits.ts"
  *  - A lower (epoch, revision) never replaces a higher one; an absence is as new as the epoch of the bucket's completeness marker.
  *  - A change heard during a read makes its answer uncacheable, and whoever comes after the change starts a new read.
  *  - Without the marker an absent record is "unavailable", never "missing", and nothing is cached.
- *  - A record that is read again and has not changed keeps its value: whoever holds it may keep what they made of it.
+ *  - A record that is asked for again keeps its value until it changes: whoever holds it may keep what they made of it.
  *  - Every wait ends within the deadline of `waits`, and at most its bound of requests wait.
  */
-export type Found<T> = RecordVersion & {
+export type Found<T> = {
   kind: "found"
   /** Null for a tombstone. */
   value: T | null
-  /** What it was read from. */
-  text: string
-  sizeBytes: number
-  generation: number
-  expiresAtMs: number
-  readAtMs: number
-  /** Since it was read. */
-  wasAsked: boolean
 }
 
 export type Answer<T> = Found<T> | { kind: "missing" } | { kind: "unavailable" }
@@ -72,7 +64,20 @@ const newCounters = () => ({
   unavailable: 0,
 })
 
-type Read<T> = Omit<Found<T>, "kind" | "generation" | "expiresAtMs" | "readAtMs" | "wasAsked">
+/**
+ * What is remembered of a record. `found` is null until it is asked for again, which most are not where there are many misses: text and
+ * numbers are a third of what the garbage collector would have to copy.
+ */
+type Held<T> = RecordVersion & {
+  text: string
+  sizeBytes: number
+  found: Found<T> | null
+  generation: number
+  expiresAtMs: number
+  readAtMs: number
+  /** Since it was read. */
+  wasAsked: boolean
+}
 
 /** Without a waiter it is a refresh. */
 type Flight<T> = { generation: number; isSuperseded: boolean; waiters: Take<T>[] }
@@ -103,7 +108,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
   onFailure: (err: unknown, key: string) => void
 }): RecordReader<T> {
   const { source, changes, waits, decode, prepare, now, random } = options
-  const cache = createCache<Found<T>>({
+  const cache = createCache<Held<T>>({
     max: options.entriesMax,
     maxBytes: options.sizeMaxBytes,
     bytesOf: ({ sizeBytes }) => sizeBytes,
@@ -153,15 +158,19 @@ export function createRecordReader<Record extends object, T extends object>(opti
     return null
   }
 
-  const accept = (key: string, flight: Flight<T>, value: string): Answer<T> => {
-    const held = cache.get(key)
-    if (held !== undefined && (held.text === value || isNewer(held, versionOf(value)))) {
-      return keep(key, flight, held)
+  const accept = (key: string, flight: Flight<T>, text: string): Found<T> => {
+    const known = cache.get(key)
+    if (known !== undefined && (known.text === text || isNewer(known, versionOf(text)))) {
+      return confirm(key, flight, known)
     }
-    const { epoch, revision, record } = decode(value)
-    const prepared = record && prepare(record)
-    const sizeBytes = options.sizeOf(value, prepared)
-    return keep(key, flight, { epoch, revision, value: prepared, text: value, sizeBytes })
+    const read = decode(text)
+    const value = read.record && prepare(read.record)
+    if (!flight.isSuperseded) {
+      const held = newHeld<T>(read, text, options.sizeOf(text, value))
+      renew(key, flight, held)
+      cache.set(key, held)
+    }
+    return { kind: "found", value }
   }
 
   const acceptAbsence = (key: string, flight: Flight<T>, marker: string | null): Answer<T> | null => {
@@ -171,7 +180,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
     }
     const held = cache.get(key)
     // Tombstones are records: within its epoch a record only vanishes if Redis lost a write that we have seen.
-    if (held !== undefined && Number(marker) <= held.epoch) return keep(key, flight, held)
+    if (held !== undefined && Number(marker) <= held.epoch) return confirm(key, flight, held)
     if (!flight.isSuperseded) {
       cache.delete(key)
       unknown.set(key, { generation: flight.generation, expiresAtMs: now() + options.unknownTtlMs })
@@ -179,40 +188,32 @@ export function createRecordReader<Record extends object, T extends object>(opti
     return MISSING
   }
 
-  const keep = (
-    key: string,
-    flight: Flight<T>,
-    { epoch, revision, value, text, sizeBytes }: Read<T>,
-  ): Found<T> => {
-    const readAtMs = now()
-    const expiresAtMs = readAtMs + options.ttlMs * (0.9 + 0.2 * random())
-    const { generation } = flight
-    // Not of two literals put together, which takes several times as long.
-    const found: Found<T> = {
-      kind: "found",
-      epoch,
-      revision,
-      value,
-      text,
-      sizeBytes,
-      generation,
-      expiresAtMs,
-      readAtMs,
-      wasAsked: false,
-    }
-    if (!flight.isSuperseded) {
-      cache.set(key, found)
-      dueKeys.add(key, readAtMs)
-      unknown.delete(key)
-    }
-    return found
+  const confirm = (key: string, flight: Flight<T>, held: Held<T>): Found<T> => {
+    if (!flight.isSuperseded) renew(key, flight, held)
+    return foundOf(held)
+  }
+
+  const renew = (key: string, { generation }: Flight<T>, held: Held<T>) => {
+    held.generation = generation
+    held.readAtMs = now()
+    held.expiresAtMs = held.readAtMs + options.ttlMs * (0.9 + 0.2 * random())
+    held.wasAsked = false
+    dueKeys.add(key, held.readAtMs)
+    unknown.delete(key)
+  }
+
+  const foundOf = (held: Held<T>): Found<T> => {
+    if (held.found !== null) return held.found
+    const { record } = decode(held.text)
+    held.found = { kind: "found", value: record && prepare(record) }
+    return held.found
   }
 
   const withoutRedis = (key: string): Answer<T> => {
     const held = cache.get(key)
     if (held !== undefined && now() - held.readAtMs <= options.staleMaxMs) {
       counters.stale++
-      return held
+      return foundOf(held)
     }
     counters.unavailable++
     return UNAVAILABLE
@@ -226,7 +227,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
         if (isFresh(held, nowMs)) {
           counters.hits++
           held.wasAsked = true
-          return held
+          return foundOf(held)
         }
         counters.unverified++
         return undefined
@@ -278,5 +279,20 @@ export function createRecordReader<Record extends object, T extends object>(opti
     get sizeBytes() {
       return cache.sizeBytes
     },
+  }
+}
+
+/** Not yet read, so to say: `renew` makes it fresh. */
+function newHeld<T>({ epoch, revision }: RecordVersion, text: string, sizeBytes: number): Held<T> {
+  return {
+    epoch,
+    revision,
+    text,
+    sizeBytes,
+    found: null,
+    generation: 0,
+    expiresAtMs: 0,
+    readAtMs: 0,
+    wasAsked: false,
   }
 }
