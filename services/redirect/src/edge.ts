@@ -13,6 +13,7 @@ import { createClickStreams } from "./click-streams.ts"
 import { createClickRecorder } from "./clicks.ts"
 import type { Config } from "./config.ts"
 import { createCookies } from "./cookie.ts"
+import { createGuideTokens } from "./guide-tokens.ts"
 import { endWith } from "./last-answer.ts"
 import { createLimit } from "./limits.ts"
 import { createRegistry, createResults } from "./metrics.ts"
@@ -128,7 +129,7 @@ export function composeEdge(
     see: createSee(createVisitors(config.VISITOR_MEMO_MAX), placeOf, synthetic),
     synthetic,
     unknownCodes: limitOf(config.UNKNOWN_CODES_PER_MINUTE, 60_000),
-    newGuideToken: () => randomBytes(8).toString("base64url"),
+    newGuideToken: createGuideTokens(),
     newReportId: () => randomBytes(16).toString("base64url"),
     now: Date.now,
   })
