@@ -34,10 +34,21 @@ export function createGuide(layout: Layout, brand: Brand | null): (request: Guid
       leadIn: lead === undefined ? words.lead : () => html`${lead}`,
     }
   })
-  return ({ language, platform, os, targetHost, shortUrl, token }) => {
+  /** Drawn once for each app and system. */
+  const ways = new Map<string, ReturnType<typeof wayOut>>()
+  const wayOf = ({ platform, os, language }: GuideRequest) => {
+    const key = `${platform} ${os} ${language}`
+    const known = ways.get(key)
+    if (known !== undefined) return known
+    const way = wayOut(platform, os, language)
+    ways.set(key, way)
+    return way
+  }
+  return (request) => {
+    const { language, platform, targetHost, shortUrl, token } = request
     const { page, title, leadIn } = frames[language]
     const words = TEXTS[language]
-    const way = wayOut(platform, os, language)
+    const way = wayOf(request)
     const copyLead = way === null ? words.onlyCopy : way.isSure ? words.orCopy : words.elseCopy
     return page(
       200,

@@ -44,10 +44,13 @@ export function createLayout(brand: Brand | null): Layout {
       ...HEADERS,
       "Content-Language": language,
       "Content-Security-Policy": policy,
-    })
+    }).flat()
+    // Made once, which is most of the work for a page, and only for pages that are shown: a brand has dozens.
+    let ends: { before: Buffer; after: Buffer } | null = null
     return (status, main) => {
-      const body = Buffer.from(head.html + main.html + tail.html)
-      return { status, headers: [...headers.flat(), "Content-Length", String(body.length)], body }
+      ends ??= { before: Buffer.from(head.html), after: Buffer.from(tail.html) }
+      const body = Buffer.concat([ends.before, Buffer.from(main.html), ends.after])
+      return { status, headers: [...headers, "Content-Length", String(body.length)], body }
     }
   }
 }
