@@ -3,9 +3,10 @@ import type { Redis } from "ioredis"
 import type { Waits } from "./waits.ts"
 
 /** What Redis holds under a key; if nothing, the completeness marker of its bucket at the same moment; or why nobody knows. */
-export type RawRecord = { kind: "there"; value: string } | { kind: "absent"; marker: string | null } | Failed
-
-type Failed = { kind: "failed"; err: unknown }
+export type RawRecord =
+  | { kind: "there"; value: string }
+  | { kind: "absent"; marker: string | null }
+  | { kind: "failed"; err: unknown }
 
 /** `take` is called once, later, and must not throw. Redis fails, too, when it misses the deadline of `waits`. */
 export type RecordSource = (key: string, take: (raw: RawRecord) => void) => void
@@ -28,36 +29,36 @@ export function createRecordSource(
     for (let at = 0; at < all.length; at += RECORDS_MAX) void read(all.slice(at, at + RECORDS_MAX))
   }
 
-  const mget = (keys: string[]) =>
-    waits.withDeadline(redis.mget(keys)).catch((err: unknown): Failed => ({ kind: "failed", err }))
-
-  const fail = (some: Wanted[], failed: Failed) => {
-    for (const { take } of some) take(failed)
+  const read = async (some: Wanted[]) => {
+    const waiting = new Set(some)
+    const hand = (one: Wanted, raw: RawRecord) => {
+      if (waiting.delete(one)) one.take(raw)
+    }
+    try {
+      await waits.withDeadline(bring(some, hand))
+    } catch (err) {
+      for (const one of waiting) hand(one, { kind: "failed", err })
+    }
   }
 
   /** Most are there, and need no marker: it is read where it counts, else every miss would cost a tenth more. */
-  const read = async (some: Wanted[]) => {
-    const values = await mget(some.map(({ key }) => key))
-    if (!Array.isArray(values)) return fail(some, values)
-    const absent = some.filter(({ take }, i) => {
+  const bring = async (some: Wanted[], hand: (one: Wanted, raw: RawRecord) => void) => {
+    const values = await redis.mget(some.map(({ key }) => key))
+    const absent = some.filter((one, i) => {
       const value = values[i] ?? null
-      if (value !== null) take({ kind: "there", value })
+      if (value !== null) hand(one, { kind: "there", value })
       return value === null
     })
-    if (absent.length > 0) await readWithMarkers(absent)
-  }
-
-  /** Anew, since an absence and its marker must be of one moment. */
-  const readWithMarkers = async (some: Wanted[]) => {
-    const names = some.map(({ key }) => key)
+    if (absent.length === 0) return
+    // Anew, since an absence and its marker must be of one moment.
+    const names = absent.map(({ key }) => key)
     const keys = [...names, ...new Set(names.map(markerKeyOf))]
-    const values = await mget(keys)
-    if (!Array.isArray(values)) return fail(some, values)
-    const held = new Map(keys.map((key, i) => [key, values[i] ?? null]))
-    for (const { key, take } of some) {
-      const value = held.get(key) ?? null
-      if (value !== null) take({ kind: "there", value })
-      else take({ kind: "absent", marker: held.get(markerKeyOf(key)) ?? null })
+    const again = await redis.mget(keys)
+    const held = new Map(keys.map((key, i) => [key, again[i] ?? null]))
+    for (const one of absent) {
+      const value = held.get(one.key) ?? null
+      if (value !== null) hand(one, { kind: "there", value })
+      else hand(one, { kind: "absent", marker: held.get(markerKeyOf(one.key)) ?? null })
     }
   }
 
