@@ -21,35 +21,42 @@ type IntervalSums = Float64Array
 const FIELDS = 3
 const NO_SUMS: IntervalSums = new Float64Array()
 
-/** Counts of an interval, and the group of each: null where a filter leaves it out. */
-type Grouped = { counts: PeriodCounts; groups: (Group | null)[] }
+/** A row, and which group each of its values belongs to: null where a filter leaves it out. */
+type GroupedRow = { row: RollupRow; groups: (Group | null)[] }
 
 /** Adds up rollups by interval and group. Groups that have nothing in an interval are not there. */
 export function addUp(rows: RollupRow[], { names, ...grouping }: Grouping): CountsRow[] {
-  const { groups, grouped } = groupRows(rows, grouping)
-  const isNamed = namedAmong(groups, names)
-  const length = FIELDS * (1 + grouped.reduce((most, { counts }) => Math.max(most, counts.interval), 0))
+  const { groups, groupedRows } = groupRows(rows, grouping)
+  const isNamed = namedAmong(groups, groupedRows, names)
+  const intervals = rows.flatMap(({ periods }) => periods.map(({ interval }) => interval))
+  const length = FIELDS * (1 + intervals.reduce((most, interval) => Math.max(most, interval), 0))
   const sums = new Map<string, IntervalSums>()
   for (const group of groups) {
     const value = isNamed(group.value) ? group.value : OTHER
     group.intervals = sums.get(value) ?? new Float64Array(length)
     sums.set(value, group.intervals)
   }
-  for (const { counts, groups } of grouped) {
-    // By index, here and below: there may be hundreds of thousands of values.
-    for (let i = 0; i < groups.length; i++) {
-      const group = groups[i] ?? null
-      if (group !== null) addTo(group.intervals, counts, i)
-    }
-  }
+  forEachCount(groupedRows, (group, { interval, visits, automated, clicks }, i) => {
+    const sums = group.intervals
+    const at = interval * FIELDS
+    sums[at] = (sums[at] ?? 0) + (visits[i] ?? 0)
+    sums[at + 1] = (sums[at + 1] ?? 0) + (automated[i] ?? 0)
+    sums[at + 2] = (sums[at + 2] ?? 0) + (clicks[i] ?? 0)
+  })
   return [...sums].flatMap(([value, intervals]) => rowsOf(value, intervals))
 }
 
-function addTo(sums: IntervalSums, { interval, visits, automated, clicks }: PeriodCounts, i: number): void {
-  const at = interval * FIELDS
-  sums[at] = (sums[at] ?? 0) + (visits[i] ?? 0)
-  sums[at + 1] = (sums[at + 1] ?? 0) + (automated[i] ?? 0)
-  sums[at + 2] = (sums[at + 2] ?? 0) + (clicks[i] ?? 0)
+/** By index, as there may be hundreds of thousands. */
+function forEachCount(rows: GroupedRow[], add: (group: Group, counts: PeriodCounts, i: number) => void) {
+  for (const { row, groups } of rows) {
+    for (const counts of row.periods) {
+      const { places, visits } = counts
+      for (let i = 0; i < visits.length; i++) {
+        const group = groups[places === null ? i : (places[i] ?? -1)] ?? null
+        if (group !== null) add(group, counts, i)
+      }
+    }
+  }
 }
 
 function rowsOf(value: string, sums: IntervalSums): CountsRow[] {
@@ -73,10 +80,11 @@ function groupRows(rows: RollupRow[], grouping: Omit<Grouping, "names">) {
     groups.set(name, known)
     return known
   }
-  const grouped = rows.flatMap(({ scopeId, values, periods }): Grouped[] => {
+  const groupedRows = rows.map((row): GroupedRow => {
+    const { scopeId, values } = row
     const known = scopes.get(scopeId) ?? new Map<string, Group | null>()
     scopes.set(scopeId, known)
-    const ofValues = values.map((value) => {
+    const groups = values.map((value) => {
       let group = known.get(value)
       if (group === undefined) {
         group = find(scopeId, value)
@@ -84,18 +92,9 @@ function groupRows(rows: RollupRow[], grouping: Omit<Grouping, "names">) {
       }
       return group
     })
-    return periods.map((counts) => {
-      const groups = counts.places?.map((place) => ofValues[place] ?? null) ?? ofValues
-      groups.forEach((group, i) => {
-        if (group === null) return
-        group.visits += counts.visits[i] ?? 0
-        group.automated += counts.automated[i] ?? 0
-        group.clicks += counts.clicks[i] ?? 0
-      })
-      return { counts, groups }
-    })
+    return { row, groups }
   })
-  return { groups: [...groups.values()], grouped }
+  return { groups: [...groups.values()], groupedRows }
 }
 
 /** The name of the group that a scope's value belongs to; null when a filter leaves it out. */
@@ -124,16 +123,25 @@ function placeOf(family: Family | DayFamily, dimension: string): number {
   return place
 }
 
-function namedAmong(groups: Group[], names: Names): (value: string) => boolean {
+function namedAmong(groups: Group[], rows: GroupedRow[], names: Names): (value: string) => boolean {
   if (names === "all") return () => true
-  const named =
-    "are" in names
-      ? names.are
-      : groups
-          .filter(({ value }) => value !== OTHER)
-          .sort(byMost(names.by))
-          .slice(0, names.most)
-          .map(({ value }) => value)
-  const set = new Set(named)
+  const set = new Set("are" in names ? names.are : mostOf(groups, rows, names))
   return (value) => set.has(value)
+}
+
+function mostOf(
+  groups: Group[],
+  rows: GroupedRow[],
+  { most, by }: Extract<Names, { most: number }>,
+): string[] {
+  forEachCount(rows, (group, { visits, automated, clicks }, i) => {
+    group.visits += visits[i] ?? 0
+    group.automated += automated[i] ?? 0
+    group.clicks += clicks[i] ?? 0
+  })
+  return groups
+    .filter(({ value }) => value !== OTHER)
+    .sort(byMost(by))
+    .slice(0, most)
+    .map(({ value }) => value)
 }

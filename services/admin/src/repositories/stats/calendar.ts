@@ -49,7 +49,7 @@ export async function readWhen(db: Db, query: WhenQuery): Promise<When> {
     interval === null
       ? sql`select from_at as start, to_char(first_midnight at time zone ${zone}, 'YYYY-MM-DD') as day from midnights`
       : startsOf(interval, zone)
-  const { rows } = await sql<LocalRange & { starts: Date[]; days: string[] }>`
+  const { rows } = await sql<LocalRange & { starts: [startMs: number, day: string][] }>`
     with told as materialized (
       select ${to}::timestamptz as to_at,
         coalesce(${from}::timestamptz, ${midnight(sql`${to}::timestamptz`, `-${DEFAULT_DAYS} days`)}) as from_at
@@ -66,11 +66,13 @@ export async function readWhen(db: Db, query: WhenQuery): Promise<When> {
     select from_at as "from", to_at as "to",
       first_midnight, to_char(first_midnight at time zone ${zone}, 'YYYY-MM-DD') as first_day,
       last_midnight, to_char(last_midnight at time zone ${zone}, 'YYYY-MM-DD') as last_day,
-      array(select start from starts where start < to_at order by start) as starts,
-      array(select day from starts where start < to_at order by start) as days
+      (
+        select coalesce(json_agg(json_build_array(extract(epoch from start) * 1000, day) order by start), '[]')
+        from starts where start < to_at
+      ) as starts
     from midnights`.execute(db)
-  const { starts: times, days, ...range } = only(rows)
-  return { range, intervals: times.map((start, i) => ({ start, day: days[i] ?? "" })) }
+  const { starts: found, ...range } = only(rows)
+  return { range, intervals: found.map(([startMs, day]) => ({ start: new Date(startMs), day })) }
 }
 
 type Stepped = { range: Range; interval: Interval; timeZone: string }
@@ -108,9 +110,16 @@ function only<T>([row]: T[]): T {
   return row
 }
 
-/** For `width_bucket`, which gives the number of the interval that something is in. */
-export const startsArray = (intervals: IntervalStart[]): string =>
-  textArray(intervals.map(({ start }) => start.toISOString()))
+/** The number of the interval that a time of a part of their range is in, from 1 on. */
+export function numberOf(
+  time: RawBuilder<unknown>,
+  { from }: Range,
+  intervals: IntervalStart[],
+): RawBuilder<number> {
+  const before = intervals.findLastIndex(({ start }) => start <= from)
+  const starts = textArray(intervals.slice(before).map(({ start }) => start.toISOString()))
+  return sql`width_bucket(${time}, ${starts}::timestamptz[]) + ${sql.lit(before)}`
+}
 
 /** Days and longer are steps of the local calendar, hours of the clock: a local hour may come twice or not at all. */
 function startsOf(interval: Interval, zone: RawBuilder<unknown>): RawBuilder<unknown> {

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from "kysely"
 import type { Db, Trx } from "../../db/connect.ts"
 import { type DayFamily, type Family, LINE_BREAK } from "../../rollups.ts"
 import type { Parts, RollupState } from "../../stats/parts.ts"
-import { type Interval, type IntervalStart, startsArray } from "./calendar.ts"
+import { type Interval, type IntervalStart, numberOf } from "./calendar.ts"
 
 export function readRollupState(db: Db): Promise<RollupState> {
   return db.selectFrom("rollupState").selectAll().executeTakeFirstOrThrow()
@@ -39,11 +39,10 @@ export async function readRollups(db: Db, query: RollupsQuery): Promise<RollupRo
     selected.push(selectFrom("day_rollups", query, { day: sql`day` }, where))
     selected.push(...selectFromMonths(query, parts.days))
   }
-  for (const { from, to } of parts.quarters) {
-    const interval = sql`width_bucket(bucket, ${startsArray(intervals)}::timestamptz[])`
-    selected.push(
-      selectFrom("quarter_rollups", query, { interval }, sql`bucket >= ${from} and bucket < ${to}`),
-    )
+  for (const part of parts.quarters) {
+    const interval = numberOf(sql`bucket`, part, intervals)
+    const where = sql`bucket >= ${part.from} and bucket < ${part.to}`
+    selected.push(selectFrom("quarter_rollups", query, { interval }, where))
   }
   if (selected.length === 0) return []
   const { rows } = await sql<PackedRow>`${sql.join(selected, sql` union all `)}`.execute(db)

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from "kysely"
 import type { Db, Trx } from "../../db/connect.ts"
 import type { Filter, StatsDimension } from "../../stats/filters.ts"
-import { type IntervalStart, type Range, startsArray } from "./calendar.ts"
+import { type IntervalStart, numberOf, type Range } from "./calendar.ts"
 import { type CountsRow, type Names, named, summed } from "./groups.ts"
 import type { Scope } from "./scopes.ts"
 
@@ -46,7 +46,7 @@ export async function countVisits(db: Db, visits: VisitsOf, max: number): Promis
 export async function readVisitCounts(db: Db, query: VisitsQuery): Promise<CountsRow[]> {
   const filters = query.filters.map((filter) => sql`and ${holds(filter)}`)
   const counted = sql`
-    select width_bucket(at, ${startsArray(query.intervals)}::timestamptz[]) as interval, ${named(groupOf(query), query.names)} as value, count(*) as visits,
+    select ${numberOf(sql`at`, query.range, query.intervals)} as interval, ${named(groupOf(query), query.names)} as value, count(*) as visits,
       count(*) filter (where automated) as automated,
       count(*) filter (where outcome = 'redirect' and not automated) as clicks
     from visits
