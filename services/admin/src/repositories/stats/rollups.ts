@@ -58,7 +58,7 @@ export async function readRollups(db: Db, query: RollupsQuery): Promise<RollupRo
 type PackedRow = { scopeId: string; values: string } & (
   | (Listed & { interval: number; day: null; days: null })
   | (Listed & { day: string; days: null })
-  | { days: MonthDay[] }
+  | { days: string }
 )
 type Listed = { visits: string; automated: string; clicks: string }
 type MonthDay = Omit<PeriodCounts, "interval"> & { day: string }
@@ -70,7 +70,7 @@ function createToPeriods({ parts, intervals }: RollupsQuery): (row: PackedRow) =
     beginning.get(day) ?? intervals.findLastIndex((start) => start.day <= day) + 1
   return (row) => {
     if (row.days !== null)
-      return row.days
+      return (JSON.parse(row.days) as MonthDay[])
         .filter(({ day }) => day >= from && day < to)
         .map(({ day, ...counts }) => ({ interval: intervalOf(day), ...counts }))
     const [visits = [], automated = [], clicks = []] = JSON.parse(
@@ -101,10 +101,10 @@ function selectFrom(
     return sql`
       select ${begin}, scope_id, '' as values,
         sum(visits::bigint)::text as visits, sum(automated::bigint)::text as automated,
-        sum(clicks::bigint)::text as clicks, null::json as days
+        sum(clicks::bigint)::text as clicks, null as days
       ${rows} group by 1, 2, 3`
   return sql`
-    select ${begin}, scope_id, value as values, visits, automated, clicks, null::json as days ${rows}`
+    select ${begin}, scope_id, value as values, visits, automated, clicks, null as days ${rows}`
 }
 
 /** Whole months as they are where no interval begins within one, else day by day. */
@@ -119,7 +119,8 @@ function selectFromMonths(
   return [
     selectFrom("month_rollups", query, { day: sql`month` }, isWhole),
     sql`
-      select null::int as interval, null as day, scope_id, value as values, null as visits, null as automated, null as clicks, days
+      select null::int as interval, null as day, scope_id, value as values, null as visits, null as automated, null as clicks,
+        days::text
       from month_rollups
       where scope_id = any(${scopeIds}::text[]) and family = ${family} and ${touched} and not (${isWhole})`,
   ]
