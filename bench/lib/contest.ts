@@ -19,8 +19,11 @@ export type Contestant = Expected & {
   traffic: Traffic
   /** Of an edge. */
   books?: Books
-  /** Its cache needs longer to be as it would be under this load all the time. */
-  hasLongWarmUp?: boolean
+  /**
+   * Its cache needs longer to be as it would be under this load all the time: entries expire by the clock, and go on to do so while the
+   * other servers are measured.
+   */
+  hasLongRunIn?: boolean
   /** What a link took of Redis, where that is to be told. */
   redisBytesPerLink?: number
   /** After each of its rounds. */
@@ -30,8 +33,9 @@ export type Contestant = Expected & {
 export type Settings = {
   connections: number
   warmUpSeconds: number
-  longWarmUpSeconds: number
   runInSeconds: number
+  longWarmUpSeconds: number
+  longRunInSeconds: number
   rounds: number
   seconds: number
   latencyRounds: number
@@ -75,7 +79,7 @@ export async function measureAll(contestants: Contestant[], conditions: Conditio
   })
   for (const { contestant } of entries) {
     const { warmUpSeconds, longWarmUpSeconds } = conditions
-    await load(contestant, conditions, contestant.hasLongWarmUp ? longWarmUpSeconds : warmUpSeconds)
+    await load(contestant, conditions, contestant.hasLongRunIn ? longWarmUpSeconds : warmUpSeconds)
   }
   for (let round = 0; round < conditions.rounds; round++) {
     for (const entry of rotated(entries, round)) {
@@ -101,9 +105,14 @@ async function load(contestant: Contestant, conditions: Conditions, seconds: num
   return result
 }
 
+async function runIn(contestant: Contestant, conditions: Conditions): Promise<void> {
+  const { runInSeconds, longRunInSeconds } = conditions
+  await load(contestant, conditions, contestant.hasLongRunIn ? longRunInSeconds : runInSeconds)
+}
+
 async function measureRound(contestant: Contestant, conditions: Conditions): Promise<Round> {
   const { server, books, afterRound } = contestant
-  await load(contestant, conditions, conditions.runInSeconds)
+  await runIn(contestant, conditions)
   const close = await books?.open()
   const cpuBefore = cpuOfFamily(server.pid)
   const { requests, seconds, refused, timedOut } = await load(contestant, conditions, conditions.seconds)
@@ -128,7 +137,7 @@ async function measureLatency(
   conditions: Conditions,
 ): Promise<OpenLoadResult> {
   const { name, server, traffic, books, afterRound } = contestant
-  await load(contestant, conditions, conditions.runInSeconds)
+  await runIn(contestant, conditions)
   const close = await books?.open()
   const openLoad = {
     ...{ port: server.port, traffic, connections: conditions.connections },

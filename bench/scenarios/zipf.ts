@@ -13,7 +13,7 @@ export const zipf: Scenario = {
     const { edge, redis } = await startSeededEdge(bench, { links: LINKS, isPlainToo: true })
     const traffic = await zipfTraffic(bench, LINKS)
     return [
-      { ...edgeContestant(edge, redis, traffic), hasLongWarmUp: true },
+      { ...edgeContestant(edge, redis, traffic), hasLongRunIn: true },
       await bareFastify(bench, traffic),
       ...(await plainRedirectors(bench, redis, traffic)),
     ]
