@@ -56,6 +56,18 @@ t.test("a batch is stored once, though it is delivered twice in one read and aga
   t.match(await instance(db), { stored: 6, duplicateBatches: 6, expired: 0, deadLettered: 0 })
 })
 
+t.test("an instance is there from its first batch to its last, in whatever order they come", async (t) => {
+  const { db, redis, link, stores } = await setUp(t)
+  const startedAtMs = Date.now() - 60_000
+  startIngest(t, stores)
+  for (const sequence of [2, 1, 3]) {
+    await send(redis, seal([visit(link)], { sequence, sealedAtMs: startedAtMs + sequence * 1_000 }))
+    await drained(redis)
+  }
+  const [firstAt, lastAt] = [1_000, 3_000].map((ms) => new Date(startedAtMs + ms))
+  t.match(await instance(db), { firstAt, lastAt })
+})
+
 t.test(
   "batches that differ in instance, sequence or time of sealing alone are different batches",
   async (t) => {

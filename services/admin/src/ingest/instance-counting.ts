@@ -5,6 +5,8 @@ export type InstanceCounts = {
   instance: string
   accepted: number
   dropped: number
+  /** When the first of its batches was sealed, and the last. */
+  firstAtMs: number
   lastAtMs: number
   /** Those of the batch with the highest sequence. */
   lastSequence: number
@@ -28,7 +30,8 @@ export function countInstances(
     const known = instances.get(instance)
     if (known !== undefined) return known
     const counts = {
-      ...{ instance, accepted: 0, dropped: 0, lastAtMs: 0, lastSequence: -1, spilled: 0, isStopped: false },
+      ...{ instance, accepted: 0, dropped: 0, firstAtMs: nowMs, lastAtMs: 0 },
+      ...{ lastSequence: -1, spilled: 0, isStopped: false },
       ...{ delivered: 0, batches: 0, stored: 0, expired: 0 },
     }
     instances.set(instance, counts)
@@ -39,6 +42,7 @@ export function countInstances(
     counts.delivered++
     counts.accepted = Math.max(counts.accepted, counters.accepted)
     counts.dropped = Math.max(counts.dropped, counters.dropped)
+    counts.firstAtMs = Math.min(counts.firstAtMs, sealedAtMs)
     counts.lastAtMs = Math.max(counts.lastAtMs, Math.min(sealedAtMs, nowMs))
     if (sequence <= counts.lastSequence) continue
     counts.lastSequence = sequence
