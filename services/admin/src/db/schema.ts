@@ -254,7 +254,14 @@ type QuarterRollupsTable = RollupColumns & { bucket: Date; isCompact: Generated<
 type DayRollupsTable = RollupColumns & { day: string; isCompact: Generated<boolean> }
 /** `month` is its first day. */
 type MonthRollupsTable = RollupColumns & { month: string; days: MonthDay[] }
-type MonthDay = { day: string; places: number[]; visits: number[]; automated: number[]; clicks: number[] }
+/** Item i of each list is of the row's value at `places[i]`. */
+export type MonthDay = {
+  day: string
+  places: number[]
+  visits: number[]
+  automated: number[]
+  clicks: number[]
+}
 type RollupColumns = {
   scopeId: string
   family: string

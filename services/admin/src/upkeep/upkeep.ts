@@ -19,8 +19,8 @@ import * as retention from "../repositories/upkeep/retention.ts"
 import { eraseNext } from "./erasing.ts"
 
 /*
- * Keeps Postgres in order: partitions ahead, rows of counts made one, quarters folded into days and days into months, what is kept no longer dropped, and what
- * is to be erased erased.
+ * Keeps Postgres in order: partitions ahead, rows of counts made one, quarters folded into days and days into months, what is kept no
+ * longer dropped, and what is to be erased erased.
  *
  * States: free → owned (a session lock on the very connection that does the work, so that losing one loses the other) → free again on
  * any error, with a pause. An owner does everything at once and then each hour, makes rows one each minute, and erases whenever something

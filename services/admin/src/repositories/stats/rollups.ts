@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely"
 import type { Db, Trx } from "../../db/connect.ts"
+import type { MonthDay } from "../../db/schema.ts"
 import { type DayFamily, type Family, LINE_BREAK } from "../../rollups.ts"
 import type { Parts, RollupState } from "../../stats/parts.ts"
 import { type Interval, type IntervalStart, numberOf } from "./calendar.ts"
@@ -61,7 +62,6 @@ type PackedRow = { scopeId: string; values: string } & (
   | { days: string }
 )
 type Listed = { visits: string; automated: string; clicks: string }
-type MonthDay = Omit<PeriodCounts, "interval"> & { day: string }
 
 function createToPeriods({ parts, intervals }: RollupsQuery): (row: PackedRow) => PeriodCounts[] {
   const { from, to } = parts.days ?? { from: "", to: "" }
@@ -126,7 +126,7 @@ function selectFromMonths(
   ]
 }
 
-/** What is read in one transaction is of one moment: folding quarters into days meanwhile neither hides nor doubles a visit. */
+/** What is read in one transaction is of one moment: folding quarters into days, or days into months, meanwhile neither hides nor doubles a visit. */
 export function atOneMoment<T>(db: Db, read: (trx: Trx) => Promise<T>): Promise<T> {
   return db.transaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute(read)
 }
