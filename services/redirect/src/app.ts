@@ -26,7 +26,7 @@ export function buildApp(config: Config, deps: RedirectDeps): FastifyInstance {
       })
       // Full workers would else hand a connection to each other without end.
       Object.assign(server, { maxConnections: config.CONNECTIONS_MAX, dropMaxConnection: true })
-      return server.setTimeout(config.CLIENT_STALLED_MS)
+      return server.setTimeout(config.CLIENT_IDLE_MS)
     },
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     return503OnClosing: false,
@@ -47,7 +47,7 @@ const noSchemas = () => {
   throw new Error("no route of the edge has a schema")
 }
 
-function serverOptions({ CLIENT_REQUEST_MS, CLIENT_IDLE_MS }: Config): ServerOptions {
+function serverOptions({ CLIENT_REQUEST_MS }: Config): ServerOptions {
   return {
     // No stream is set up for a body that no header speaks of: a sixth of what Node takes for a request.
     optimizeEmptyRequests: true,
@@ -55,7 +55,8 @@ function serverOptions({ CLIENT_REQUEST_MS, CLIENT_IDLE_MS }: Config): ServerOpt
     headersTimeout: CLIENT_REQUEST_MS,
     requestTimeout: CLIENT_REQUEST_MS,
     connectionsCheckingInterval: Math.ceil(CLIENT_REQUEST_MS / 4),
-    keepAliveTimeout: CLIENT_IDLE_MS,
+    // Else Node begins two timers a request; that of the connection is only put off.
+    keepAliveTimeout: 0,
   }
 }
 

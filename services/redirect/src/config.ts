@@ -32,9 +32,10 @@ const schema = z.object({
   CONNECTIONS_MAX: count(10_000),
   /** From a connection, or a request's first byte, until the whole request is there. */
   CLIENT_REQUEST_MS: count(10_000),
-  /** A connection on which an answer waits and nothing of it is taken is cut after one to two times this. */
-  CLIENT_STALLED_MS: count(30_000),
-  /** A connection without a request. Longer than balancers keep idle ones (60 s), so that they close them first. */
+  /**
+   * A connection on which nothing moves; where an answer waits to be taken it may be twice as long. Longer than balancers keep idle ones
+   * (60 s), so that they close them first.
+   */
   CLIENT_IDLE_MS: count(72_000),
 
   REDIS_URL: redisUrl,
