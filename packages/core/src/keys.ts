@@ -13,7 +13,11 @@ export const HEARTBEAT_KEY = "q:heartbeat"
 
 export const CLICK_GROUP = "ingest"
 
-export const linkKey = (host: string, code: string): string => recordKey(`l:${host}/${code}`)
+/** Made for each visit, hence hashed by its parts: to read a text that was just put together takes as long as all of them. */
+export const linkKey = (host: string, code: string): string => {
+  const hash = fnv1a(code, fnv1a("/", fnv1a(host, fnv1a("l:"))))
+  return `q:{${hash % BUCKETS}}l:${host}/${code}`
+}
 
 export const domainKey = (host: string): string => recordKey(`d:${host}`)
 
@@ -75,9 +79,9 @@ function recordKey(name: string): string {
   return `q:{${fnv1a(name) % BUCKETS}}${name}`
 }
 
-/** FNV-1a, 32 bits, over UTF-16 code units. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash >>> 0
+/** FNV-1a, 32 bits, over UTF-16 code units; goes on from the `hash` of what comes before. */
+function fnv1a(text: string, hash = 0x811c9dc5): number {
+  let next = hash
+  for (let i = 0; i < text.length; i++) next = Math.imul(next ^ text.charCodeAt(i), 0x01000193)
+  return next >>> 0
 }
