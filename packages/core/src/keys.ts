@@ -13,9 +13,11 @@ export const HEARTBEAT_KEY = "q:heartbeat"
 
 export const CLICK_GROUP = "ingest"
 
+const LINKS = fnv1a("l:")
+
 /** Made for each visit, hence hashed by its parts: to read a text that was just put together takes as long as all of them. */
 export const linkKey = (host: string, code: string): string => {
-  const hash = fnv1a(code, fnv1a("/", fnv1a(host, fnv1a("l:"))))
+  const hash = fnv1a(code, fnv1a("/", fnv1a(host, LINKS)))
   return `q:{${hash % BUCKETS}}l:${host}/${code}`
 }
 

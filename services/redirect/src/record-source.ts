@@ -11,7 +11,7 @@ export type RawRecord =
 /** `take` is called once, later, and must not throw. Redis fails, too, when it misses the deadline of `waits`. */
 export type RecordSource = (key: string, take: (raw: RawRecord) => void) => void
 
-type Wanted = { key: string; take: (raw: RawRecord) => void }
+type Wanted = { key: string; take: (raw: RawRecord) => void; isTaken: boolean }
 
 /** In one command, so that none keeps Redis from others for long. */
 export const RECORDS_MAX = 100
@@ -30,19 +30,15 @@ export function createRecordSource(
   }
 
   const read = async (some: Wanted[]) => {
-    const waiting = new Set(some)
-    const hand = (one: Wanted, raw: RawRecord) => {
-      if (waiting.delete(one)) one.take(raw)
-    }
     try {
-      await waits.withDeadline(bring(some, hand))
+      await waits.withDeadline(bring(some))
     } catch (err) {
-      for (const one of waiting) hand(one, { kind: "failed", err })
+      for (const one of some) hand(one, { kind: "failed", err })
     }
   }
 
   /** Most are there, and need no marker: it is read where it counts, else every miss would cost a tenth more. */
-  const bring = async (some: Wanted[], hand: (one: Wanted, raw: RawRecord) => void) => {
+  const bring = async (some: Wanted[]) => {
     const values = await redis.mget(some.map(({ key }) => key))
     const absent = some.filter((one, i) => {
       const value = values[i] ?? null
@@ -64,6 +60,13 @@ export function createRecordSource(
 
   return (key, take) => {
     if (wanted.length === 0) setImmediate(readAll)
-    wanted.push({ key, take })
+    wanted.push({ key, take, isTaken: false })
   }
+}
+
+/** What comes after the deadline is too late. */
+function hand(one: Wanted, raw: RawRecord): void {
+  if (one.isTaken) return
+  one.isTaken = true
+  one.take(raw)
 }
