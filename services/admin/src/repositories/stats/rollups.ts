@@ -126,7 +126,10 @@ function selectFromMonths(
   ]
 }
 
-/** What is read in one transaction is of one moment: folding quarters into days, or days into months, meanwhile neither hides nor doubles a visit. */
+/**
+ * What is read in one transaction is of one moment: folding quarters into days, or days into months, meanwhile neither hides nor doubles a
+ * visit.
+ */
 export function atOneMoment<T>(db: Db, read: (trx: Trx) => Promise<T>): Promise<T> {
   return db.transaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute(read)
 }
