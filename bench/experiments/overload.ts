@@ -1,5 +1,5 @@
 import { type Bench, withBench } from "../lib/bench.ts"
-import { applyLoad, type Load } from "../lib/load.ts"
+import { applyLoad, type TimedLoad } from "../lib/load.ts"
 import { startNullServer } from "../lib/null-servers.ts"
 import { rotated, type Spread, spreadOf } from "../lib/numbers.ts"
 import { requireOpenFiles } from "../lib/open-files.ts"
@@ -84,7 +84,7 @@ async function startServers(bench: Bench): Promise<Entry[]> {
 async function measureRound(
   { signal }: Bench,
   { server: { pid }, opsPort }: Entry,
-  load: Load,
+  load: TimedLoad,
 ): Promise<Round> {
   await applyLoad({ ...load, seconds: RUN_IN_SECONDS }, signal)
   const watch = watchServer(pid, opsPort, signal)

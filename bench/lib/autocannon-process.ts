@@ -1,14 +1,15 @@
 import { randomInt } from "node:crypto"
-import autocannon from "autocannon"
-import type { Load, LoadResult } from "./load.ts"
+import autocannon, { type Options, type Result } from "autocannon"
+import type { Counted, TimedLoad } from "./load.ts"
 import { HEADERS, linesOf } from "./traffic.ts"
 
-/** The load of its argument, by autocannon; prints a LoadResult. */
-const load: Load = JSON.parse(process.argv[2] ?? "")
+/** The load of its argument, by autocannon; prints what it counted. */
+const load: TimedLoad = JSON.parse(process.argv[2] ?? "")
 const [paths, agents] = [linesOf(load.traffic.pathsFile), linesOf(load.traffic.agentsFile)]
 let position = randomInt(2 ** 31)
 
-const result = await autocannon({
+const { promise, resolve, reject } = Promise.withResolvers<Result>()
+const options: Options = {
   url: `http://127.0.0.1:${load.port}`,
   ...{ connections: load.connections, duration: load.seconds },
   requests: [
@@ -20,10 +21,13 @@ const result = await autocannon({
       },
     },
   ],
-})
-const printed: LoadResult = {
+}
+const running = autocannon(options, (err, result) => (err ? reject(err) : resolve(result)))
+process.on("SIGINT", () => running.stop())
+console.log("ready")
+const result = await promise
+const printed: Counted = {
   requests: result.requests.total,
-  seconds: result.duration,
   refused: result["4xx"] + result["5xx"],
   timedOut: result.timeouts,
   failed: result.errors - result.timeouts,

@@ -23,30 +23,40 @@ export type Seeding = {
   links: number
   /** Where the link is not a plain one. */
   settingsOf?: (i: number) => Partial<typeof PLAIN_LINK>
-  /** Also their urls alone, for null servers. */
-  isPlainToo?: boolean
 }
 
 /** Puts links straight into Redis, as the publisher would have left them after a refill. */
 export async function seedLinks(
+  redis: RedisServer,
+  { links, settingsOf = () => ({}) }: Seeding,
+): Promise<void> {
+  await seed(redis, links, (i, code) => {
+    const link = { ...PLAIN_LINK, id: `lnk_${code}`, url: urlOf(i), ...settingsOf(i) }
+    return [linkKey(HOST, code), encodeLink(VERSION, link)]
+  })
+  const { client } = redis
+  await client.set(domainKey(HOST), encodeDomain(VERSION, { ...PLAIN_DOMAIN, host: HOST }))
+  const markers = Array.from({ length: BUCKETS }, (_, bucket) => [markerKey(bucket), String(VERSION.epoch)])
+  await client.mset(markers.flat())
+}
+
+/** Their urls alone, for null servers. */
+export function seedPlainUrls(redis: RedisServer, links: number): Promise<void> {
+  return seed(redis, links, (i, code) => [plainKey(code), urlOf(i)])
+}
+
+async function seed(
   { client }: RedisServer,
-  { links, settingsOf = () => ({}), isPlainToo = false }: Seeding,
+  links: number,
+  recordOf: (i: number, code: string) => [key: string, value: Parameters<typeof client.set>[1]],
 ): Promise<void> {
   const underWay = new Set<Promise<unknown>>()
   for (let first = 0; first < links; first += BATCH) {
-    const pairs: string[] = []
-    for (let i = first; i < Math.min(links, first + BATCH); i++) {
-      const [code, url] = [codeOf(i), urlOf(i)]
-      const link = { ...PLAIN_LINK, id: `lnk_${code}`, url, ...settingsOf(i) }
-      pairs.push(linkKey(HOST, code), encodeLink(VERSION, link))
-      if (isPlainToo) pairs.push(plainKey(code), url)
-    }
-    const command: Promise<unknown> = client.mset(pairs).then(() => underWay.delete(command))
+    const numbers = Array.from({ length: Math.min(BATCH, links - first) }, (_, i) => first + i)
+    const records = numbers.flatMap((i) => recordOf(i, codeOf(i)))
+    const command: Promise<unknown> = client.mset(records).then(() => underWay.delete(command))
     underWay.add(command)
     if (underWay.size >= COMMANDS_IN_FLIGHT) await Promise.race(underWay)
   }
   await Promise.all(underWay)
-  await client.set(domainKey(HOST), encodeDomain(VERSION, { ...PLAIN_DOMAIN, host: HOST }))
-  const markers = Array.from({ length: BUCKETS }, (_, bucket) => [markerKey(bucket), String(VERSION.epoch)])
-  await client.mset(markers.flat())
 }

@@ -1,4 +1,8 @@
+import { execFile } from "node:child_process"
 import { randomInt } from "node:crypto"
+import { once } from "node:events"
+import { setTimeout as sleep } from "node:timers/promises"
+import { promisify } from "node:util"
 import { run, succeeds } from "../../scripts/lib/run.ts"
 import { cores, onCore } from "./cores.ts"
 import { HEADERS, type Traffic } from "./traffic.ts"
@@ -11,43 +15,88 @@ export type Load = {
   port: number
   traffic: Traffic
   connections: number
-  seconds: number
 }
+export type TimedLoad = Load & { seconds: number }
 
 /** `refused` are answers of 400 and above, `timedOut` requests that waited for seconds, `failed` those that lost their connection. */
 export type LoadResult = {
   requests: number
+  /** In which it was made. */
   seconds: number
   refused: number
   timedOut: number
   failed: number
 }
 
+/** What a load generator prints. */
+export type Counted = Omit<LoadResult, "seconds">
+
+/** A process that is held but for the times that it is let go. */
+export type LoadGenerator = {
+  /** Lets it make load for so long. */
+  letGo(seconds: number): Promise<void>
+  end(): Promise<LoadResult>
+}
+
+/** Longer than any load: where nobody ends it, it ends by itself. */
+const SECONDS_MAX = 7_200
+const INTERRUPT_MS = 50
+
 const HAS_WRK = await succeeds("sh", ["-c", "command -v wrk"])
 
 export const loadGenerator = HAS_WRK ? "wrk" : "autocannon"
 
 /** The signal ends it. */
-export function applyLoad(load: Load, signal: AbortSignal): Promise<LoadResult> {
-  return HAS_WRK ? wrk(load, signal) : autocannon(load, signal)
+export async function applyLoad(load: TimedLoad, signal: AbortSignal): Promise<LoadResult> {
+  const generator = await holdLoad(load, signal)
+  await generator.letGo(load.seconds)
+  return generator.end()
 }
 
-async function wrk({ port, traffic, connections, seconds }: Load, signal: AbortSignal): Promise<LoadResult> {
+/** Resolves when it has read what it will ask for. The signal ends it. */
+export async function holdLoad(load: Load, signal: AbortSignal): Promise<LoadGenerator> {
+  const { command, args } = onCore(cores.load, HAS_WRK ? wrk(load) : autocannon(load))
+  // What is held takes no gentler signal.
+  const running = promisify(execFile)(command, args, { signal, killSignal: "SIGKILL" })
+  const { child } = running
+  await Promise.race([once(child.stdout as NodeJS.ReadableStream, "data"), running])
+  child.kill("SIGSTOP")
+  let seconds = 0
+  return {
+    async letGo(wanted) {
+      const begin = performance.now()
+      child.kill("SIGCONT")
+      await Promise.race([sleep(wanted * 1_000), running])
+      child.kill("SIGSTOP")
+      seconds += (performance.now() - begin) / 1_000
+    },
+    async end() {
+      child.kill("SIGCONT")
+      // Again and again, as wrk ends only when its main thread gets one.
+      const interrupting = setInterval(() => child.kill("SIGINT"), INTERRUPT_MS)
+      const { stdout } = await running.finally(() => clearInterval(interrupting))
+      return { ...lastLine<Counted>(stdout), seconds }
+    },
+  }
+}
+
+function wrk({ port, traffic, connections }: Load) {
   const { host, pathsFile, agentsFile } = traffic
   const headers = Object.entries({ Host: host, ...HEADERS }).flatMap(([name, value]) => [
     "-H",
     `${name}: ${value}`,
   ])
   const args = [
-    ...["-t1", `-c${connections}`, `-d${seconds}s`, "-s", `${import.meta.dirname}/wrk.lua`, ...headers],
+    ...["-t1", `-c${connections}`, `-d${SECONDS_MAX}s`, "-s", `${import.meta.dirname}/wrk.lua`, ...headers],
     ...[`http://127.0.0.1:${port}`, "--", pathsFile, agentsFile, String(randomInt(2 ** 31))],
   ]
-  return lastLine(await runOnLoadCore("wrk", args, signal))
+  return { command: "wrk", args }
 }
 
-async function autocannon(load: Load, signal: AbortSignal): Promise<LoadResult> {
-  const script = `${import.meta.dirname}/autocannon-process.ts`
-  return lastLine(await runOnLoadCore(process.execPath, [script, JSON.stringify(load)], signal))
+function autocannon(load: Load) {
+  const timed: TimedLoad = { ...load, seconds: SECONDS_MAX }
+  const args = [`${import.meta.dirname}/autocannon-process.ts`, JSON.stringify(timed)]
+  return { command: process.execPath, args }
 }
 
 export function runOnLoadCore(command: string, args: string[], signal: AbortSignal): Promise<string> {

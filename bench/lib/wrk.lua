@@ -28,15 +28,16 @@ function init(args)
     position = position % paths + 1
     return heads[position] .. tails[math.random(agents)]
   end
+  io.write("ready\n")
+  io.flush()
 end
 
 -- The last line is for a program: see load.ts.
 function done(summary)
   local errors = summary.errors
   print(string.format(
-    '\n{"requests":%d,"seconds":%.6f,"refused":%d,"timedOut":%d,"failed":%d}',
+    '\n{"requests":%d,"refused":%d,"timedOut":%d,"failed":%d}',
     summary.requests,
-    summary.duration / 1e6,
     errors.status,
     errors.timeout,
     errors.connect + errors.read + errors.write

@@ -1,4 +1,5 @@
 import type { Measured } from "../lib/contest.ts"
+import type { Round } from "../lib/duel.ts"
 import { ratiosOf, type Spread, spreadOf } from "../lib/numbers.ts"
 
 /**
@@ -11,14 +12,17 @@ export type Comparison = { with: string; cpu: Spread; rate: Spread | null; p99: 
 export const BUSY = 0.9
 
 export function compare(first: Measured, other: Measured): Comparison {
-  const each = (measured: Measured, field: "requestsPerSecond" | "cpuMicroseconds" | "coreUse") =>
-    measured.rounds.map((round) => round[field])
-  const isSaturated = [first, other].every((measured) => spreadOf(each(measured, "coreUse")).median >= BUSY)
+  const [own, others] = [other.besideRounds, other.rounds]
+  const isSaturated = [own, others].every((rounds) => spreadOf(each(rounds, "coreUse")).median >= BUSY)
   const p99s = ({ latencies }: Measured) => latencies.map(({ p99 }) => p99)
   return {
     with: other.name,
-    cpu: ratiosOf(each(other, "cpuMicroseconds"), each(first, "cpuMicroseconds")),
-    rate: isSaturated ? ratiosOf(each(first, "requestsPerSecond"), each(other, "requestsPerSecond")) : null,
+    cpu: ratiosOf(each(others, "cpuMicroseconds"), each(own, "cpuMicroseconds")),
+    rate: isSaturated ? ratiosOf(each(own, "requestsPerSecond"), each(others, "requestsPerSecond")) : null,
     p99: ratiosOf(p99s(first), p99s(other)),
   }
+}
+
+function each(rounds: Round[], field: "requestsPerSecond" | "cpuMicroseconds" | "coreUse"): number[] {
+  return rounds.map((round) => round[field])
 }

@@ -16,7 +16,7 @@ export const miss: Scenario = {
   title: "A million links, all as often, of which the edge may keep 50,000",
   async start(bench) {
     const { edge, redis } = await startSeededEdge(bench, {
-      ...{ links: LINKS, isPlainToo: true },
+      links: LINKS,
       env: { CACHE_MAX_LINKS: String(CACHED) },
     })
     const random = randomFrom(1)
@@ -25,6 +25,6 @@ export const miss: Scenario = {
       paths: Array.from({ length: VISITS }, () => `/${codeOf(random.below(LINKS))}`),
       agents: makeUserAgents(random, USER_AGENTS),
     })
-    return [edgeContestant(edge, redis, traffic), ...(await plainRedirectors(bench, redis, traffic))]
+    return [edgeContestant(edge, redis, traffic), ...(await plainRedirectors(bench, LINKS, traffic))]
   },
 }

@@ -1,4 +1,4 @@
-import { compileRule } from "../../packages/core/src/decide.ts"
+import { type CompiledRule, compileRule } from "../../packages/core/src/decide.ts"
 import type { When } from "../../packages/core/src/rule.ts"
 import { randomFrom } from "../../packages/core/test/support/random.ts"
 import { edgeContestant } from "../lib/contestants.ts"
@@ -25,18 +25,18 @@ const USER_AGENTS = 5_000
 
 export const rules: Scenario = {
   name: "rules",
-  title: "A link with ten rules beside a link with none, on one edge",
+  title: "A link with ten rules beside a link with none",
   async start(bench) {
-    const { edge, redis } = await startSeededEdge(bench, {
-      links: 2,
-      settingsOf: (i) => (i === 0 ? { rules: WHENS.map(ruleOf) } : {}),
+    const traffic = await writeTraffic(bench, {
+      host: HOST,
+      paths: [`/${codeOf(0)}`],
+      agents: makeUserAgents(randomFrom(1), USER_AGENTS),
     })
-    const agents = makeUserAgents(randomFrom(1), USER_AGENTS)
-    const trafficOf = (i: number) => writeTraffic(bench, { host: HOST, paths: [`/${codeOf(i)}`], agents })
-    return [
-      { ...edgeContestant(edge, redis, await trafficOf(0)), name: "ten rules" },
-      { ...edgeContestant(edge, redis, await trafficOf(1)), name: "no rule" },
-    ]
+    const withRules = async (name: string, rules: CompiledRule[]) => {
+      const { edge, redis } = await startSeededEdge(bench, { links: 1, settingsOf: () => ({ rules }) })
+      return { ...edgeContestant(edge, redis, traffic), name }
+    }
+    return [await withRules("ten rules", WHENS.map(ruleOf)), await withRules("no rule", [])]
   },
 }
 

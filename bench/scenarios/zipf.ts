@@ -10,12 +10,12 @@ export const zipf: Scenario = {
   title: "100,000 links by Zipf's law, 5,000 User-Agents",
   isShort: true,
   async start(bench) {
-    const { edge, redis } = await startSeededEdge(bench, { links: LINKS, isPlainToo: true })
+    const { edge, redis } = await startSeededEdge(bench, { links: LINKS })
     const traffic = await zipfTraffic(bench, LINKS)
     return [
       { ...edgeContestant(edge, redis, traffic), hasLongRunIn: true },
       await bareFastify(bench, traffic),
-      ...(await plainRedirectors(bench, redis, traffic)),
+      ...(await plainRedirectors(bench, LINKS, traffic)),
     ]
   },
 }
