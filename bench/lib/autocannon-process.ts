@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto"
 import autocannon, { type Options, type Result } from "autocannon"
-import type { Counted, TimedLoad } from "./load.ts"
+import type { LoadResult, TimedLoad } from "./load.ts"
 import { HEADERS, linesOf } from "./traffic.ts"
 
-/** The load of its argument, by autocannon; prints what it counted. */
+/** The load of its argument, by autocannon; prints a LoadResult. */
 const load: TimedLoad = JSON.parse(process.argv[2] ?? "")
 const [paths, agents] = [linesOf(load.traffic.pathsFile), linesOf(load.traffic.agentsFile)]
 let position = randomInt(2 ** 31)
@@ -26,8 +26,9 @@ const running = autocannon(options, (err, result) => (err ? reject(err) : resolv
 process.on("SIGINT", () => running.stop())
 console.log("ready")
 const result = await promise
-const printed: Counted = {
+const printed: LoadResult = {
   requests: result.requests.total,
+  seconds: result.duration,
   refused: result["4xx"] + result["5xx"],
   timedOut: result.timeouts,
   failed: result.errors - result.timeouts,

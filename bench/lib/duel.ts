@@ -44,8 +44,8 @@ export async function duel(
 async function prepare(contestant: Contestant, { connections, signal }: DuelSettings) {
   const { server, traffic, books, afterRound } = contestant
   const close = await books?.open()
-  const generator = await holdLoad({ port: server.port, traffic, connections }, signal)
   const cpuBefore = cpuOfFamily(server.pid)
+  const generator = await holdLoad({ port: server.port, traffic, connections }, signal)
 
   async function end(): Promise<Round> {
     const load = await generator.end()

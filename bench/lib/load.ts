@@ -21,15 +21,12 @@ export type TimedLoad = Load & { seconds: number }
 /** `refused` are answers of 400 and above, `timedOut` requests that waited for seconds, `failed` those that lost their connection. */
 export type LoadResult = {
   requests: number
-  /** In which it was made. */
+  /** In which it was made; a generator also counts those in which it was held. */
   seconds: number
   refused: number
   timedOut: number
   failed: number
 }
-
-/** What a load generator prints. */
-export type Counted = Omit<LoadResult, "seconds">
 
 /** A process that is held but for the times that it is let go. */
 export type LoadGenerator = {
@@ -40,7 +37,9 @@ export type LoadGenerator = {
 
 /** Longer than any load: where nobody ends it, it ends by itself. */
 const SECONDS_MAX = 7_200
-const INTERRUPT_MS = 50
+/** From when it has read what it will ask for until it counts. */
+const BEGIN_MS = 50
+const INTERRUPT_MS = 5
 
 const HAS_WRK = await succeeds("sh", ["-c", "command -v wrk"])
 
@@ -53,29 +52,41 @@ export async function applyLoad(load: TimedLoad, signal: AbortSignal): Promise<L
   return generator.end()
 }
 
-/** Resolves when it has read what it will ask for. The signal ends it. */
+/** Resolves when it has begun. The signal ends it. */
 export async function holdLoad(load: Load, signal: AbortSignal): Promise<LoadGenerator> {
   const { command, args } = onCore(cores.load, HAS_WRK ? wrk(load) : autocannon(load))
   // What is held takes no gentler signal.
   const running = promisify(execFile)(command, args, { signal, killSignal: "SIGKILL" })
   const { child } = running
   await Promise.race([once(child.stdout as NodeJS.ReadableStream, "data"), running])
-  child.kill("SIGSTOP")
-  let seconds = 0
+  await Promise.race([sleep(BEGIN_MS), running])
+  let heldSeconds = 0
+  let heldAtMs = 0
+
+  function hold() {
+    child.kill("SIGSTOP")
+    heldAtMs = performance.now()
+  }
+  function resume() {
+    heldSeconds += (performance.now() - heldAtMs) / 1_000
+    child.kill("SIGCONT")
+  }
+
+  hold()
   return {
-    async letGo(wanted) {
-      const begin = performance.now()
-      child.kill("SIGCONT")
-      await Promise.race([sleep(wanted * 1_000), running])
-      child.kill("SIGSTOP")
-      seconds += (performance.now() - begin) / 1_000
+    async letGo(seconds) {
+      resume()
+      await Promise.race([sleep(seconds * 1_000), running])
+      hold()
     },
     async end() {
-      child.kill("SIGCONT")
-      // Again and again, as wrk ends only when its main thread gets one.
-      const interrupting = setInterval(() => child.kill("SIGINT"), INTERRUPT_MS)
-      const { stdout } = await running.finally(() => clearInterval(interrupting))
-      return { ...lastLine<Counted>(stdout), seconds }
+      resume()
+      child.kill("SIGINT")
+      // A thread of wrk that gets it ends itself alone; the next is its main thread's.
+      const again = setInterval(() => HAS_WRK && child.kill("SIGINT"), INTERRUPT_MS)
+      const { stdout } = await running.finally(() => clearInterval(again))
+      const printed = lastLine<LoadResult>(stdout)
+      return { ...printed, seconds: printed.seconds - heldSeconds }
     },
   }
 }

@@ -36,8 +36,9 @@ end
 function done(summary)
   local errors = summary.errors
   print(string.format(
-    '\n{"requests":%d,"refused":%d,"timedOut":%d,"failed":%d}',
+    '\n{"requests":%d,"seconds":%.6f,"refused":%d,"timedOut":%d,"failed":%d}',
     summary.requests,
+    summary.duration / 1e6,
     errors.status,
     errors.timeout,
     errors.connect + errors.read + errors.write
