@@ -7,8 +7,8 @@ import { memoryOfFamily } from "./process-use.ts"
 import { requireRightAnswers } from "./right-answers.ts"
 
 /*
- * The first of several servers is measured beside each of the others: after a warm-up each, duels with as much load as they take, then
- * rounds of latency at half of that, in turns. Each round begins with another one.
+ * The first of several servers is measured beside each of the others: duels with as much load as they take, then rounds of latency at half
+ * of that, all in turns, each beginning with another one.
  */
 export type Settings = {
   connections: number
@@ -45,14 +45,9 @@ export async function measureAll(contestants: Contestant[], conditions: Conditio
   const entries = contestants.map((contestant): Entry => {
     return { contestant, rounds: [], besideRounds: [], latencies: [], memoryMb: Number.NaN }
   })
-  for (const { contestant } of entries) {
-    const { warmUpSeconds, longWarmUpSeconds } = conditions
-    await load(contestant, conditions, contestant.hasLongRunIn ? longWarmUpSeconds : warmUpSeconds)
-  }
   const [first, ...others] = entries
-  for (let round = 0; first && round < conditions.rounds; round++) {
-    for (const other of rotated(others, round)) await measureDuel(first, other, conditions)
-  }
+  if (first?.contestant.hasLongRunIn) await load(first.contestant, conditions, conditions.longWarmUpSeconds)
+  for (const other of others) if (first) await measureDuels(first, other, conditions)
   for (let round = 0; round < conditions.latencyRounds; round++) {
     for (const entry of rotated(entries, round)) entry.latencies.push(await measureLatency(entry, conditions))
   }
@@ -66,11 +61,16 @@ async function load(contestant: Contestant, conditions: Conditions, seconds: num
   await requireAnswered(contestant, result)
 }
 
-async function measureDuel(first: Entry, other: Entry, conditions: Conditions): Promise<void> {
-  const [round, otherRound] = await duel([first.contestant, other.contestant], conditions)
-  first.rounds.push(round)
-  other.besideRounds.push(round)
-  other.rounds.push(otherRound)
+/** One after another, and the warm-up is one too: who rests for some seconds is slower long afterwards, as V8 gives up memory and code. */
+async function measureDuels(first: Entry, other: Entry, conditions: Conditions): Promise<void> {
+  const pair: [Contestant, Contestant] = [first.contestant, other.contestant]
+  await duel(pair, { ...conditions, seconds: conditions.warmUpSeconds })
+  for (let i = 0; i < conditions.rounds; i++) {
+    const [round, otherRound] = await duel(pair, conditions)
+    first.rounds.push(round)
+    other.besideRounds.push(round)
+    other.rounds.push(otherRound)
+  }
   for (const entry of [first, other]) entry.memoryMb = memoryOfFamily(entry.contestant.server.pid)
 }
 

@@ -32,7 +32,8 @@ export async function duel(
   [one, other]: [Contestant, Contestant],
   settings: DuelSettings,
 ): Promise<[Round, Round]> {
-  const [first, second] = [await prepare(one, settings), await prepare(other, settings)]
+  const first = await prepare(one, settings)
+  const second = await prepare(other, settings)
   for (let turn = 0; turn < settings.seconds / TURN_SECONDS; turn++) {
     await first.letGo(TURN_SECONDS)
     await second.letGo(TURN_SECONDS)
