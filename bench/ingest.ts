@@ -9,8 +9,8 @@ import { withClient } from "./ingest/database.ts"
 import { fillStreams } from "./ingest/filling.ts"
 import { copyRows, readRows } from "./ingest/plain-copy.ts"
 import { makeWorkspace } from "./ingest/workspace.ts"
-import { cpuOfFamily, peakMemory } from "./lib/process-use.ts"
-import { type Stores, startStores } from "./lib/stores.ts"
+import { cpuOfFamily, peakMemory } from "./measure/process-use.ts"
+import { type Stores, startStores } from "./servers/stores.ts"
 
 /*
  * How many clicks a second the ingest process brings from Redis into Postgres with everything on, beside a plain COPY of the rows that it

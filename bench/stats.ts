@@ -6,9 +6,9 @@ import { setUp } from "../scripts/lib/setup.ts"
 import { waitFor } from "../scripts/lib/wait.ts"
 import { withClient } from "./ingest/database.ts"
 import { makeWorkspace } from "./ingest/workspace.ts"
-import { samplesOf, sumOf } from "./lib/metrics.ts"
-import { cpuOfFamily } from "./lib/process-use.ts"
-import { type Stores, startStores } from "./lib/stores.ts"
+import { samplesOf, sumOf } from "./measure/metrics.ts"
+import { cpuOfFamily } from "./measure/process-use.ts"
+import { type Stores, startStores } from "./servers/stores.ts"
 import { fillCounts, fillVisits, tidyCounts } from "./stats/filling.ts"
 import {
   type Question,

@@ -1,15 +1,15 @@
 import { createHistogram } from "node:perf_hooks"
 import { randomFrom } from "../../packages/core/test/support/random.ts"
 import { type Bench, withBench } from "../lib/bench.ts"
-import { API_HOST, type Api, startControlPlane } from "../lib/control-plane.ts"
-import { type Edge, startEdge } from "../lib/edge.ts"
-import { type Connection, connectTo } from "../lib/keep-alive-connection.ts"
-import { applyLoad } from "../lib/load.ts"
 import { percentileMs } from "../lib/numbers.ts"
-import { applyOpenLoad } from "../lib/open-loop.ts"
-import { requireRightAnswers, requireRightLoad } from "../lib/right-answers.ts"
-import { type Traffic, writeTraffic } from "../lib/traffic.ts"
-import { makeUserAgents } from "../lib/user-agents.ts"
+import { type Connection, connectTo } from "../load/keep-alive-connection.ts"
+import { applyLoad } from "../load/load.ts"
+import { applyOpenLoad } from "../load/open-loop.ts"
+import { type Traffic, writeTraffic } from "../load/traffic.ts"
+import { makeUserAgents } from "../load/user-agents.ts"
+import { requireRightAnswers, requireRightLoad } from "../measure/right-answers.ts"
+import { API_HOST, type Api, startControlPlane } from "../servers/control-plane.ts"
+import { type Edge, startEdge } from "../servers/edge.ts"
 
 /*
  * Links are edited by the API while two edges, which share a core, together answer half of what one can: how long until both serve the new

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { withBench } from "../lib/bench.ts"
-import type { Edge } from "../lib/edge.ts"
 import { lineThrough } from "../lib/line.ts"
-import { applyLoad } from "../lib/load.ts"
-import { sumOf } from "../lib/metrics.ts"
-import { memoryOfFamily } from "../lib/process-use.ts"
-import { takeVisits } from "../lib/redis-use.ts"
-import { requireRightLoad } from "../lib/right-answers.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import { zipfTraffic } from "../lib/zipf-traffic.ts"
+import { applyLoad } from "../load/load.ts"
+import { zipfTraffic } from "../load/zipf-traffic.ts"
+import { sumOf } from "../measure/metrics.ts"
+import { memoryOfFamily } from "../measure/process-use.ts"
+import { takeVisits } from "../measure/redis-use.ts"
+import { requireRightLoad } from "../measure/right-answers.ts"
+import type { Edge } from "../servers/edge.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
 
 /* Whether an edge's memory grows under a steady load, once its caches are full. */
 const LINKS = 100_000

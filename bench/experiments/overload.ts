@@ -1,14 +1,14 @@
 import { type Bench, withBench } from "../lib/bench.ts"
-import { applyLoad, type TimedLoad } from "../lib/load.ts"
-import { startNullServer } from "../lib/null-servers.ts"
 import { rotated, type Spread, spreadOf } from "../lib/numbers.ts"
 import { requireOpenFiles } from "../lib/open-files.ts"
-import { cpuOfFamily } from "../lib/process-use.ts"
-import { takeVisits } from "../lib/redis-use.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import type { Server } from "../lib/server.ts"
-import { type Watched, watchServer } from "../lib/watch.ts"
-import { zipfTraffic } from "../lib/zipf-traffic.ts"
+import { applyLoad, type TimedLoad } from "../load/load.ts"
+import { zipfTraffic } from "../load/zipf-traffic.ts"
+import { cpuOfFamily } from "../measure/process-use.ts"
+import { takeVisits } from "../measure/redis-use.ts"
+import { type Watched, watchServer } from "../measure/watch.ts"
+import { startNullServer } from "../servers/null-servers.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
+import type { Server } from "../servers/server.ts"
 
 /*
  * What is left of a server's rate when far more connections are open than it can serve at once: an edge and a bare Fastify in turns,

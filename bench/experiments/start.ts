@@ -1,9 +1,9 @@
 import { withBench } from "../lib/bench.ts"
-import { startEdge } from "../lib/edge.ts"
-import { startHeartbeat } from "../lib/heartbeat.ts"
-import { seedLinks } from "../lib/links.ts"
 import { type Spread, spreadOf } from "../lib/numbers.ts"
-import { startRedis } from "../lib/stores.ts"
+import { startEdge } from "../servers/edge.ts"
+import { startHeartbeat } from "../servers/heartbeat.ts"
+import { seedLinks } from "../servers/links.ts"
+import { startRedis } from "../servers/stores.ts"
 
 /** Seconds from the start of an edge's process until `/healthz/ready` answers 200, beside a Redis that is there. */
 export function measureStarts(count: number): Promise<Spread> {

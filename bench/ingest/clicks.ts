@@ -2,7 +2,7 @@ import { type BatchHeader, createBatchWriter, type RecordedVisit } from "../../p
 import type { Outcome } from "../../packages/core/src/decide.ts"
 import type { Visitor } from "../../packages/core/src/visitor.ts"
 import { type Random, randomFrom } from "../../packages/core/test/support/random.ts"
-import { zipf } from "../lib/zipf.ts"
+import { zipf } from "../load/zipf.ts"
 
 /*
  * Clicks as a busy workspace gets them: links by Zipf's law, 100,000 people with an address and one of 5,000 browsers each, who come

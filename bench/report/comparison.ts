@@ -1,6 +1,6 @@
-import type { Measured } from "../lib/contest.ts"
-import type { Round } from "../lib/duel.ts"
 import { ratiosOf, type Spread, spreadOf } from "../lib/numbers.ts"
+import type { Measured } from "../measure/contest.ts"
+import type { Round } from "../measure/duel.ts"
 
 /**
  * The first server beside another, round by round. More is better for the first, but for `p99`, which is of the rounds of latency. `cpu`

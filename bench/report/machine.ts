@@ -4,9 +4,9 @@ import { run } from "../../scripts/lib/run.ts"
 import { root } from "../../scripts/lib/services.ts"
 import { withBench } from "../lib/bench.ts"
 import { isPinned } from "../lib/cores.ts"
-import { loadGenerator } from "../lib/load.ts"
-import { hasNginxLua } from "../lib/nginx.ts"
-import { startRedis } from "../lib/stores.ts"
+import { loadGenerator } from "../load/load.ts"
+import { hasNginxLua } from "../servers/nginx.ts"
+import { startRedis } from "../servers/stores.ts"
 
 export type Machine = {
   commit: string

@@ -1,8 +1,8 @@
 import type { Edits } from "../experiments/edits.ts"
 import type { Memory } from "../experiments/memory.ts"
 import type { Overload } from "../experiments/overload.ts"
-import type { Measured } from "../lib/contest.ts"
 import type { Spread } from "../lib/numbers.ts"
+import type { Measured } from "../measure/contest.ts"
 import type { Comparison } from "./comparison.ts"
 import type { Machine } from "./machine.ts"
 

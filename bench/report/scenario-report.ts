@@ -1,6 +1,6 @@
-import { halfOfMaximum, type Measured } from "../lib/contest.ts"
 import { spreadOf } from "../lib/numbers.ts"
-import type { OpenLoadResult } from "../lib/open-loop.ts"
+import type { OpenLoadResult } from "../load/open-loop.ts"
+import { halfOfMaximum, type Measured } from "../measure/contest.ts"
 import { BUSY, type Comparison } from "./comparison.ts"
 import type { ScenarioResult } from "./results.ts"
 import { withSpread } from "./spread.ts"

@@ -1,9 +1,9 @@
 import { randomFrom } from "../../packages/core/test/support/random.ts"
-import { bareFastify, edgeContestant } from "../lib/contestants.ts"
-import { codeOf, HOST } from "../lib/links.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import { writeTraffic } from "../lib/traffic.ts"
-import { makeUserAgents, weChat } from "../lib/user-agents.ts"
+import { writeTraffic } from "../load/traffic.ts"
+import { makeUserAgents, weChat } from "../load/user-agents.ts"
+import { bareFastify, edgeContestant } from "../measure/contestants.ts"
+import { codeOf, HOST } from "../servers/links.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
 import type { Scenario } from "./scenario.ts"
 
 const USER_AGENTS = 1_000

@@ -1,10 +1,10 @@
-import { bareFastify, edgeContestant } from "../lib/contestants.ts"
-import { codeOf, HOST } from "../lib/links.ts"
-import { hasNginx, startNginx } from "../lib/nginx.ts"
-import { startNullServer } from "../lib/null-servers.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import { writeTraffic } from "../lib/traffic.ts"
-import { SAFARI } from "../lib/user-agents.ts"
+import { writeTraffic } from "../load/traffic.ts"
+import { SAFARI } from "../load/user-agents.ts"
+import { bareFastify, edgeContestant } from "../measure/contestants.ts"
+import { codeOf, HOST } from "../servers/links.ts"
+import { hasNginx, startNginx } from "../servers/nginx.ts"
+import { startNullServer } from "../servers/null-servers.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
 import type { Scenario } from "./scenario.ts"
 
 export const hot: Scenario = {

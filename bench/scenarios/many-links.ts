@@ -1,6 +1,6 @@
-import { edgeContestant } from "../lib/contestants.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import { zipfTraffic } from "../lib/zipf-traffic.ts"
+import { zipfTraffic } from "../load/zipf-traffic.ts"
+import { edgeContestant } from "../measure/contestants.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
 import type { Scenario } from "./scenario.ts"
 
 const MANY = 10_000_000

@@ -1,9 +1,9 @@
 import { randomFrom } from "../../packages/core/test/support/random.ts"
-import { edgeContestant, plainRedirectors } from "../lib/contestants.ts"
-import { codeOf, HOST } from "../lib/links.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import { writeTraffic } from "../lib/traffic.ts"
-import { makeUserAgents } from "../lib/user-agents.ts"
+import { writeTraffic } from "../load/traffic.ts"
+import { makeUserAgents } from "../load/user-agents.ts"
+import { edgeContestant, plainRedirectors } from "../measure/contestants.ts"
+import { codeOf, HOST } from "../servers/links.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
 import type { Scenario } from "./scenario.ts"
 
 const LINKS = 1_000_000

@@ -1,11 +1,11 @@
 import { type CompiledRule, compileRule } from "../../packages/core/src/decide.ts"
 import type { When } from "../../packages/core/src/rule.ts"
 import { randomFrom } from "../../packages/core/test/support/random.ts"
-import { edgeContestant } from "../lib/contestants.ts"
-import { codeOf, HOST } from "../lib/links.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import { writeTraffic } from "../lib/traffic.ts"
-import { makeUserAgents } from "../lib/user-agents.ts"
+import { writeTraffic } from "../load/traffic.ts"
+import { makeUserAgents } from "../load/user-agents.ts"
+import { edgeContestant } from "../measure/contestants.ts"
+import { codeOf, HOST } from "../servers/links.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
 import type { Scenario } from "./scenario.ts"
 
 /** None holds for any visit of the bench, so every one is tried. */

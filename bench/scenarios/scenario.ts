@@ -1,5 +1,5 @@
 import type { Bench } from "../lib/bench.ts"
-import type { Contestant } from "../lib/contestant.ts"
+import type { Contestant } from "../measure/contestant.ts"
 
 /** The first contestant is compared with each of the others. */
 export type Scenario = {

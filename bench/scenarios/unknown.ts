@@ -1,8 +1,8 @@
-import { bareFastify, edgeContestant } from "../lib/contestants.ts"
-import { codeOf, HOST } from "../lib/links.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import { writeTraffic } from "../lib/traffic.ts"
-import { SAFARI } from "../lib/user-agents.ts"
+import { writeTraffic } from "../load/traffic.ts"
+import { SAFARI } from "../load/user-agents.ts"
+import { bareFastify, edgeContestant } from "../measure/contestants.ts"
+import { codeOf, HOST } from "../servers/links.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
 import type { Scenario } from "./scenario.ts"
 
 const CODES = 500_000

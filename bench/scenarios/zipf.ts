@@ -1,6 +1,6 @@
-import { bareFastify, edgeContestant, plainRedirectors } from "../lib/contestants.ts"
-import { startSeededEdge } from "../lib/seeded-edge.ts"
-import { zipfTraffic } from "../lib/zipf-traffic.ts"
+import { zipfTraffic } from "../load/zipf-traffic.ts"
+import { bareFastify, edgeContestant, plainRedirectors } from "../measure/contestants.ts"
+import { startSeededEdge } from "../servers/seeded-edge.ts"
 import type { Scenario } from "./scenario.ts"
 
 const LINKS = 100_000

@@ -1,5 +1,5 @@
+import { holdLoad } from "../load/load.ts"
 import { type Contestant, requireAnswered } from "./contestant.ts"
-import { holdLoad } from "./load.ts"
 import { cpuOfFamily } from "./process-use.ts"
 
 /*

@@ -4,7 +4,7 @@ import { once } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { promisify } from "node:util"
 import { run, succeeds } from "../../scripts/lib/run.ts"
-import { cores, onCore } from "./cores.ts"
+import { cores, onCore } from "../lib/cores.ts"
 import { HEADERS, type Traffic } from "./traffic.ts"
 
 /*

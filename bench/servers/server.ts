@@ -3,8 +3,8 @@ import { once } from "node:events"
 import { lastLines, openLog } from "../../scripts/lib/log-file.ts"
 import { PlainError } from "../../scripts/lib/plain-error.ts"
 import { waitFor } from "../../scripts/lib/wait.ts"
-import type { Bench } from "./bench.ts"
-import { cores, onCore } from "./cores.ts"
+import type { Bench } from "../lib/bench.ts"
+import { cores, onCore } from "../lib/cores.ts"
 import { bareEnvironment } from "./environment.ts"
 
 /** A server under test. It is never started again: one that ends by itself fails the run. */

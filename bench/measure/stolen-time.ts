@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { cores } from "./cores.ts"
+import { cores } from "../lib/cores.ts"
 
 /** Gives what tells which share of the time since then others on the same host had the server's core; null where there is no /proc. */
 export function watchStolenTime(): () => number | null {

@@ -4,8 +4,8 @@ import { ensureDatabase, localPostgres } from "../../scripts/lib/local-postgres.
 import { localRedis } from "../../scripts/lib/local-redis.ts"
 import { freePort } from "../../scripts/lib/ports.ts"
 import { redisServer } from "../../scripts/lib/redis-server.ts"
-import { type Bench, openBench, say } from "./bench.ts"
-import { cores, onCore } from "./cores.ts"
+import { type Bench, openBench, say } from "../lib/bench.ts"
+import { cores, onCore } from "../lib/cores.ts"
 
 export type Stores = {
   databaseUrl: string

@@ -1,7 +1,7 @@
 import { unpackBatch } from "../../packages/core/src/click.ts"
 import { clickStreamKey } from "../../packages/core/src/keys.ts"
 import { VISITS_KEY } from "../null-servers/keys.ts"
-import type { RedisServer } from "./stores.ts"
+import type { RedisServer } from "../servers/stores.ts"
 
 /** Of the four CLICK_PARTITIONS that an edge knows by default. */
 const STREAMS = [0, 1, 2, 3].map(clickStreamKey)

@@ -1,5 +1,5 @@
 import { freePort } from "../../scripts/lib/ports.ts"
-import type { Bench } from "./bench.ts"
+import type { Bench } from "../lib/bench.ts"
 import { answersHttp, type Server, startServer } from "./server.ts"
 
 const SCRIPTS = {

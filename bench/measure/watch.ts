@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { spreadOf } from "./numbers.ts"
+import { spreadOf } from "../lib/numbers.ts"
 import { memoryOfFamily } from "./process-use.ts"
 
 const INTERVAL_MS = 50

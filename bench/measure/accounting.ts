@@ -1,9 +1,9 @@
 import { PlainError } from "../../scripts/lib/plain-error.ts"
 import { waitFor } from "../../scripts/lib/wait.ts"
-import type { Edge } from "./edge.ts"
+import type { Edge } from "../servers/edge.ts"
+import type { RedisServer } from "../servers/stores.ts"
 import { byLabel, sumOf } from "./metrics.ts"
 import { commandsOfServers, forgetVisits, takeVisits } from "./redis-use.ts"
-import type { RedisServer } from "./stores.ts"
 
 /** What an edge did for one load: its answers by what they were, and the commands that its Redis got. */
 export type Account = { results: Counts; redisCommands: number }

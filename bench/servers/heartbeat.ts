@@ -1,5 +1,5 @@
 import { CHANGES_CHANNEL, HEARTBEAT, HEARTBEAT_KEY } from "../../packages/core/src/keys.ts"
-import { type Bench, say } from "./bench.ts"
+import { type Bench, say } from "../lib/bench.ts"
 import type { RedisServer } from "./stores.ts"
 
 const HEARTBEAT_MS = 1_000

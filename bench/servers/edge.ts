@@ -1,7 +1,7 @@
 import { freePort } from "../../scripts/lib/ports.ts"
 import { root, services } from "../../scripts/lib/services.ts"
-import type { Bench } from "./bench.ts"
-import { type Sample, samplesOf } from "./metrics.ts"
+import type { Bench } from "../lib/bench.ts"
+import { type Sample, samplesOf } from "../measure/metrics.ts"
 import { type Server, startServer } from "./server.ts"
 
 export type Edge = Server & { readonly opsPort: number; metrics(): Promise<Sample[]> }

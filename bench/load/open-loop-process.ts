@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto"
 import { createHistogram } from "node:perf_hooks"
+import { percentileMs } from "../lib/numbers.ts"
 import { type Connection, connectTo } from "./keep-alive-connection.ts"
-import { percentileMs } from "./numbers.ts"
 import type { OpenLoad, OpenLoadResult } from "./open-loop.ts"
 import { HEADERS, linesOf } from "./traffic.ts"
 

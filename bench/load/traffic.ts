@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
-import type { Bench } from "./bench.ts"
+import type { Bench } from "../lib/bench.ts"
 
 /**
  * What is asked for: one path after another from anywhere in the list, again from the first after the last, each by a User-Agent that is

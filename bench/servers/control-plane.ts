@@ -1,8 +1,8 @@
 import { freePort } from "../../scripts/lib/ports.ts"
 import { root, type ServiceName, services } from "../../scripts/lib/services.ts"
 import { migrate, setUp } from "../../scripts/lib/setup.ts"
-import type { Bench } from "./bench.ts"
-import { cores, onCore } from "./cores.ts"
+import type { Bench } from "../lib/bench.ts"
+import { cores, onCore } from "../lib/cores.ts"
 import { bareEnvironment } from "./environment.ts"
 import { startPostgres, startRedis } from "./stores.ts"
 

@@ -1,9 +1,9 @@
 import { PlainError } from "../../scripts/lib/plain-error.ts"
+import type { LoadResult } from "../load/load.ts"
+import type { Traffic } from "../load/traffic.ts"
+import type { Server } from "../servers/server.ts"
 import type { Books } from "./accounting.ts"
-import type { LoadResult } from "./load.ts"
 import { type Expected, requireRightLoad } from "./right-answers.ts"
-import type { Server } from "./server.ts"
-import type { Traffic } from "./traffic.ts"
 
 /** A server that is measured beside another, and what it is asked for. */
 export type Contestant = Expected & {

@@ -1,8 +1,8 @@
+import { rotated, spreadOf } from "../lib/numbers.ts"
+import { applyLoad } from "../load/load.ts"
+import { applyOpenLoad, type OpenLoadResult } from "../load/open-loop.ts"
 import { type Contestant, requireAnswered } from "./contestant.ts"
 import { duel, type Round } from "./duel.ts"
-import { applyLoad } from "./load.ts"
-import { rotated, spreadOf } from "./numbers.ts"
-import { applyOpenLoad, type OpenLoadResult } from "./open-loop.ts"
 import { memoryOfFamily } from "./process-use.ts"
 import { requireRightAnswers } from "./right-answers.ts"
 

@@ -1,6 +1,6 @@
 import { randomFrom } from "../../packages/core/test/support/random.ts"
-import type { Bench } from "./bench.ts"
-import { codeOf, HOST } from "./links.ts"
+import type { Bench } from "../lib/bench.ts"
+import { codeOf, HOST } from "../servers/links.ts"
 import { type Traffic, writeTraffic } from "./traffic.ts"
 import { makeUserAgents } from "./user-agents.ts"
 import { zipf } from "./zipf.ts"

@@ -1,13 +1,13 @@
+import type { Bench } from "../lib/bench.ts"
+import type { Traffic } from "../load/traffic.ts"
+import type { Edge } from "../servers/edge.ts"
+import { seedPlainUrls } from "../servers/links.ts"
+import { hasNginxLua, startNginxLua } from "../servers/nginx.ts"
+import { startNullServer } from "../servers/null-servers.ts"
+import { type RedisServer, startRedis } from "../servers/stores.ts"
 import { keepBooks } from "./accounting.ts"
-import type { Bench } from "./bench.ts"
 import type { Contestant } from "./contestant.ts"
-import type { Edge } from "./edge.ts"
-import { seedPlainUrls } from "./links.ts"
-import { hasNginxLua, startNginxLua } from "./nginx.ts"
-import { startNullServer } from "./null-servers.ts"
 import { forgetPlainVisits } from "./redis-use.ts"
-import { type RedisServer, startRedis } from "./stores.ts"
-import type { Traffic } from "./traffic.ts"
 
 export function edgeContestant(edge: Edge, redis: RedisServer, traffic: Traffic): Contestant {
   return { name: edge.name, server: edge, traffic, books: keepBooks(edge, redis) }

@@ -1,8 +1,8 @@
-import type { Bench } from "./bench.ts"
+import type { Bench } from "../lib/bench.ts"
+import { usedMemory } from "../measure/redis-use.ts"
 import { type Edge, startEdge } from "./edge.ts"
 import { startHeartbeat } from "./heartbeat.ts"
 import { type Seeding, seedLinks } from "./links.ts"
-import { usedMemory } from "./redis-use.ts"
 import { type RedisServer, startRedis } from "./stores.ts"
 
 type Options = Seeding & { name?: string; env?: Record<string, string> }

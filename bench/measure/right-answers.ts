@@ -1,5 +1,5 @@
 import { PlainError } from "../../scripts/lib/plain-error.ts"
-import type { LoadResult } from "./load.ts"
+import type { LoadResult } from "../load/load.ts"
 
 /** Of all requests: a server that answers wrong is fast for nothing. */
 const WRONG_MAX = 0.001
