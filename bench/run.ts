@@ -29,7 +29,7 @@ const usual: Settings = options.full
   ? {
       // The long one is longer than the edge keeps an entry.
       ...{ connections: 64, warmUpSeconds: 8, runInSeconds: 1, longWarmUpSeconds: 70, longRunInSeconds: 10 },
-      ...{ rounds: 9, seconds: 3, latencyRounds: 7, latencySeconds: 2 },
+      ...{ rounds: 9, seconds: 2, latencyRounds: 7, latencySeconds: 2 },
     }
   : {
       ...{ connections: 64, warmUpSeconds: 5, runInSeconds: 1, longWarmUpSeconds: 10, longRunInSeconds: 2 },

@@ -59,7 +59,7 @@ export async function holdLoad(load: Load, signal: AbortSignal): Promise<LoadGen
   const running = promisify(execFile)(command, args, { signal, killSignal: "SIGKILL" })
   const { child } = running
   await Promise.race([once(child.stdout as NodeJS.ReadableStream, "data"), running])
-  await Promise.race([sleep(BEGIN_MS), running])
+  await Promise.race([sleep(BEGIN_MS, undefined, { signal }), running])
   let heldSeconds = 0
   let heldAtMs = 0
 
@@ -76,7 +76,7 @@ export async function holdLoad(load: Load, signal: AbortSignal): Promise<LoadGen
   return {
     async letGo(seconds) {
       resume()
-      await Promise.race([sleep(seconds * 1_000), running])
+      await Promise.race([sleep(seconds * 1_000, undefined, { signal }), running])
       hold()
     },
     async end() {

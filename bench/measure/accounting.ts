@@ -14,6 +14,7 @@ type Counts = Record<string, number>
 const NO_VISITS = ["unavailable", "not_found", "limited"]
 
 export type Books = ReturnType<typeof keepBooks>
+export type Closing = Awaited<ReturnType<Books["open"]>>
 
 /** Compares what a load generator counted with what the edge says and with what lies in the click streams. */
 export function keepBooks(edge: Edge, redis: RedisServer) {

@@ -8,7 +8,7 @@ import { requireRightAnswers } from "./right-answers.ts"
 
 /*
  * The first of several servers is measured beside each of the others: duels with as much load as they take, then rounds of latency at half
- * of that, all in turns, each beginning with another one.
+ * of that, of one after another, each round beginning with another one.
  */
 export type Settings = {
   connections: number
@@ -61,7 +61,7 @@ async function load(contestant: Contestant, conditions: Conditions, seconds: num
   await requireAnswered(contestant, result)
 }
 
-/** One after another, and the warm-up is one too: who rests for some seconds is slower long afterwards, as V8 gives up memory and code. */
+/** The warm-up is one too, and the next follows at once: who rests for some seconds is slower for long after them. */
 async function measureDuels(first: Entry, other: Entry, conditions: Conditions): Promise<void> {
   const pair: [Contestant, Contestant] = [first.contestant, other.contestant]
   await duel(pair, { ...conditions, seconds: conditions.warmUpSeconds })

@@ -1,4 +1,5 @@
-import { holdLoad } from "../load/load.ts"
+import { holdLoad, type LoadResult } from "../load/load.ts"
+import type { Closing } from "./accounting.ts"
 import { type Contestant, requireAnswered } from "./contestant.ts"
 import { cpuOfFamily } from "./process-use.ts"
 
@@ -32,40 +33,50 @@ export async function duel(
   [one, other]: [Contestant, Contestant],
   settings: DuelSettings,
 ): Promise<[Round, Round]> {
-  const first = await prepare(one, settings)
-  const second = await prepare(other, settings)
+  const [close, otherClose] = [await one.books?.open(), await other.books?.open()]
+  const [first, second] = [await prepare(one, settings), await prepare(other, settings)]
   for (let turn = 0; turn < settings.seconds / TURN_SECONDS; turn++) {
     await first.letGo(TURN_SECONDS)
     await second.letGo(TURN_SECONDS)
   }
-  return [await first.end(), await second.end()]
+  const [use, otherUse] = [await first.end(), await second.end()]
+  return [await roundOf(one, use, settings, close), await roundOf(other, otherUse, settings, otherClose)]
 }
 
-/** CPU time counts from here to the end, turns of the other included: a server works on for a moment after its turn. */
-async function prepare(contestant: Contestant, { connections, signal }: DuelSettings) {
-  const { server, traffic, books, afterRound } = contestant
-  const close = await books?.open()
-  const cpuBefore = cpuOfFamily(server.pid)
-  const generator = await holdLoad({ port: server.port, traffic, connections }, signal)
+type Use = { load: LoadResult; cpuMicroseconds: number }
 
-  async function end(): Promise<Round> {
-    const load = await generator.end()
-    const cpu = cpuOfFamily(server.pid) - cpuBefore
-    await requireAnswered(contestant, load)
-    const { requests, seconds, refused, timedOut } = load
-    const account = await close?.(requests, connections)
-    await afterRound?.()
-    return {
-      requestsPerSecond: requests / seconds,
-      cpuMicroseconds: cpu / requests,
-      coreUse: cpu / seconds / 1e6,
-      refused,
-      timedOut,
-      ...(account && {
-        redisCommandsPerThousand: (account.redisCommands / requests) * 1_000,
-        results: account.results,
-      }),
-    }
+/** CPU time counts from here to the end, turns of the other included: a server works on for a moment after its own. */
+async function prepare({ server, traffic }: Contestant, { connections, signal }: DuelSettings) {
+  const cpuBefore = cpuOfFamily(server.pid)
+  const { letGo, end } = await holdLoad({ port: server.port, traffic, connections }, signal)
+  return {
+    letGo,
+    async end(): Promise<Use> {
+      const load = await end()
+      return { load, cpuMicroseconds: cpuOfFamily(server.pid) - cpuBefore }
+    },
   }
-  return { letGo: generator.letGo, end }
+}
+
+async function roundOf(
+  contestant: Contestant,
+  { load, cpuMicroseconds }: Use,
+  { connections }: DuelSettings,
+  close: Closing | undefined,
+): Promise<Round> {
+  await requireAnswered(contestant, load)
+  const { requests, seconds, refused, timedOut } = load
+  const account = await close?.(requests, connections)
+  await contestant.afterRound?.()
+  return {
+    requestsPerSecond: requests / seconds,
+    cpuMicroseconds: cpuMicroseconds / requests,
+    coreUse: cpuMicroseconds / seconds / 1e6,
+    refused,
+    timedOut,
+    ...(account && {
+      redisCommandsPerThousand: (account.redisCommands / requests) * 1_000,
+      results: account.results,
+    }),
+  }
 }
