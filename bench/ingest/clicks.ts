@@ -1,6 +1,6 @@
 import { type BatchHeader, createBatchWriter, type RecordedVisit } from "../../packages/core/src/click.ts"
 import type { Outcome } from "../../packages/core/src/decide.ts"
-import type { Visitor } from "../../packages/core/src/visitor.ts"
+import { newVisitor, type Visitor } from "../../packages/core/src/visitor.ts"
 import { type Random, randomFrom } from "../../packages/core/test/support/random.ts"
 import { zipf } from "../load/zipf.ts"
 
@@ -129,7 +129,8 @@ function makePeople(random: Random, count: number): Person[] {
   const visitors = Array.from({ length: USER_AGENTS }, (_, i): Visitor => {
     const [platform, os, device, browser] =
       CLIENTS[Math.floor(random.next() ** 2 * CLIENTS.length)] ?? CLIENTS[0]
-    return { platform, os, device, browser, automated: false, id: `v${i.toString(36).padStart(10, "0")}` }
+    const id = `v${i.toString(36).padStart(10, "0")}`
+    return newVisitor({ platform, os, device, browser, automated: false, id })
   })
   return Array.from({ length: count }, () => ({
     visitor: visitors[random.below(USER_AGENTS)] as Visitor,

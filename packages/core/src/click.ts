@@ -1,5 +1,5 @@
 import { OUTCOMES, type Outcome } from "./decide.ts"
-import type { Visitor } from "./visitor.ts"
+import { newVisitor, type Visitor } from "./visitor.ts"
 
 /**
  * One visit of a known link, as the edge saw it. `synthetic`: a load test or a monitor, counted apart. `referrer` is a host, `language` a
@@ -63,7 +63,7 @@ const ORPHAN_PATH_LENGTH_MAX = 200
  * (30 to 50 bytes with the strings). Time is relative to the first visit.
  */
 type Packed = {
-  v: 3
+  v: 4
   i: string
   n: number
   t: number
@@ -71,7 +71,8 @@ type Packed = {
   end?: 1
   t0: number
   strings: string[]
-  visitors: [platform: string, os: string, device: string, browser: string, id: string][]
+  /** Each as its `words`. */
+  visitors: string[]
   visits: number[]
   orphans?: [host: string, path: string, visits: number][]
 }
@@ -80,7 +81,7 @@ const FIELDS = 10
 
 export function createBatchWriter(): BatchWriter {
   const strings = new Map([["", 0]])
-  const visitors = new Map<Visitor, number>()
+  const visitors = new Map<string, number>()
   const numbers: number[] = []
   const orphans = new Map<string, OrphanVisits>()
   let size = 0
@@ -99,7 +100,7 @@ export function createBatchWriter(): BatchWriter {
         indexOf(strings, visit.linkId),
         visit.atMs - firstAtMs,
         OUTCOMES.indexOf(visit.outcome) * 4 + (visit.synthetic ? 2 : 0) + (visit.automated ? 1 : 0),
-        indexOf(visitors, visit.visitor),
+        indexOf(visitors, visit.visitor.words),
         indexOfText(strings, visit.language),
         indexOfText(strings, visit.referrer),
         indexOf(strings, visit.ip),
@@ -119,7 +120,7 @@ export function createBatchWriter(): BatchWriter {
     },
     seal({ instance, sequence, sealedAtMs, isFinal, counters }) {
       const packed: Packed = {
-        v: 3,
+        v: 4,
         i: instance,
         n: sequence,
         t: sealedAtMs,
@@ -127,7 +128,7 @@ export function createBatchWriter(): BatchWriter {
         ...(isFinal && { end: 1 as const }),
         t0: firstAtMs,
         strings: [...strings.keys()],
-        visitors: [...visitors.keys()].map((v) => [v.platform, v.os, v.device, v.browser, v.id]),
+        visitors: [...visitors.keys()],
         visits: numbers,
         ...(orphans.size > 0 && {
           orphans: [...orphans.values()].map((o): [string, string, number] => [o.host, o.path, o.visits]),
@@ -141,7 +142,7 @@ export function createBatchWriter(): BatchWriter {
 /** Throws on bytes that are not a sealed batch: they can never be stored, whatever is tried. */
 export function unpackBatch(sealed: string): ClickBatch {
   const packed = JSON.parse(sealed) as Partial<Packed> | null
-  if (packed === null || packed.v !== 3 || !isPacked(packed)) throw new Error("not a click batch")
+  if (packed === null || packed.v !== 4 || !isPacked(packed)) throw new Error("not a click batch")
   const visitors: Visitors = { people: readVisitors(packed, false), machines: readVisitors(packed, true) }
   const visits: RecordedVisit[] = []
   for (let at = 0; at < packed.visits.length; at += FIELDS) visits.push(readVisit(packed, visitors, at))
@@ -160,10 +161,13 @@ export function unpackBatch(sealed: string): ClickBatch {
 /** Visits of one visitor share one object, as they do at the edge. */
 type Visitors = { people: Visitor[]; machines: Visitor[] }
 
+type WordsOfVisitor = [Visitor["platform"], Visitor["os"], Visitor["device"], Visitor["browser"], string]
+
 function readVisitors(packed: Packed, automated: boolean): Visitor[] {
-  return packed.visitors.map(
-    ([platform, os, device, browser, id]) => ({ platform, os, device, browser, automated, id }) as Visitor,
-  )
+  return packed.visitors.map((words) => {
+    const [platform, os, device, browser, id] = words.split(" ") as WordsOfVisitor
+    return newVisitor({ platform, os, device, browser, automated, id })
+  })
 }
 
 function readVisit(packed: Packed, { people, machines }: Visitors, at: number): RecordedVisit {
@@ -215,7 +219,7 @@ function isOrphan(orphan: unknown): boolean {
 }
 
 function isVisitor(visitor: unknown): boolean {
-  return Array.isArray(visitor) && visitor.length === 5 && visitor.every((word) => typeof word === "string")
+  return typeof visitor === "string" && visitor.split(" ").length === 5
 }
 
 /** Most are empty, which needs no look-up. */
@@ -223,7 +227,7 @@ function indexOfText(table: Map<string, number>, value: string): number {
   return value === "" ? 0 : indexOf(table, value)
 }
 
-function indexOf<T>(table: Map<T, number>, value: T): number {
+function indexOf(table: Map<string, number>, value: string): number {
   const known = table.get(value)
   if (known !== undefined) return known
   table.set(value, table.size)

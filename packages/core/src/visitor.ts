@@ -48,9 +48,16 @@ export type Visitor = Readonly<{
   automated: boolean
   /** 11 characters that stand for the User-Agent. */
   id: string
+  /** Platform, system, device, browser and id with a space between, as click batches have them: made once, not for each batch. */
+  words: string
 }>
 
 const USER_AGENT_LENGTH_MAX = 512
+
+export function newVisitor(parts: Omit<Visitor, "words">): Visitor {
+  const { platform, os, device, browser, id } = parts
+  return Object.freeze({ ...parts, words: `${platform} ${os} ${device} ${browser} ${id}` })
+}
 
 /** Reads User-Agents and remembers `maxEntries` of them: while remembered, equal ones give the same frozen object. */
 export function createVisitors(maxEntries: number): (userAgent: string) => Visitor {
@@ -75,14 +82,10 @@ function visitorOf(userAgent: string): Visitor {
   const unmarked = withoutMarks(userAgent)
   const parser = new UAParser(unmarked)
   const os = osOf(unmarked, parser.getOS().name)
-  return Object.freeze({
-    platform,
-    os,
-    device: deviceOf(unmarked, os),
-    browser: browserOf(platform, parser.getBrowser().name),
-    automated: isAutomated(userAgent),
-    id: hash("sha256", userAgent, "base64url").slice(0, 11),
-  })
+  const device = deviceOf(unmarked, os)
+  const browser = browserOf(platform, parser.getBrowser().name)
+  const id = hash("sha256", userAgent, "base64url").slice(0, 11)
+  return newVisitor({ platform, os, device, browser, automated: isAutomated(userAgent), id })
 }
 
 type Rules<Word> = readonly (readonly [Word, RegExp])[]

@@ -137,7 +137,7 @@ t.test("whatever is not a sealed batch throws", async (t) => {
     ...Object.keys(packed)
       .filter((key) => key !== "i")
       .map((key) => JSON.stringify({ ...packed, [key]: "xxx" })),
-    JSON.stringify({ ...packed, v: 2 }),
+    JSON.stringify({ ...packed, v: 3 }),
     // No tenth number; an index that points nowhere; an outcome that is none; half a number.
     ...[
       [0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -148,7 +148,9 @@ t.test("whatever is not a sealed batch throws", async (t) => {
     JSON.stringify({ ...packed, c: [1, 2] }),
     JSON.stringify({ ...packed, c: [1, 2, -3] }),
     JSON.stringify({ ...packed, n: -1 }),
-    JSON.stringify({ ...packed, visitors: [[1, 2, 3, 4, 5]] }),
+    ...[12345, ["a", "b", "c", "d", "e"], "a b c d", "a b c d e f"].map((visitor) =>
+      JSON.stringify({ ...packed, visitors: [visitor, visitor] }),
+    ),
     ...[{}, [["s.example.com", "/a"]], [["s.example.com", "/a", 0]], [["s.example.com", 1, 1]], [null]].map(
       (orphans) => JSON.stringify({ ...packed, orphans }),
     ),

@@ -1,5 +1,6 @@
 import { type BatchHeader, createBatchWriter, type RecordedVisit } from "@qiao/core/click.ts"
 import { clickStreamKey } from "@qiao/core/keys.ts"
+import { newVisitor } from "@qiao/core/visitor.ts"
 import type { Redis } from "ioredis"
 import { sql } from "kysely"
 import type { Test } from "tap"
@@ -69,7 +70,7 @@ export const ANDROID = {
 } as const
 
 export function visit(linkId: string, more: Partial<RecordedVisit> = {}): RecordedVisit {
-  const visitor = { ...ANDROID, id: "v" }
+  const visitor = newVisitor({ ...ANDROID, id: "v" })
   const rest = { language: "zh-CN", referrer: "mp.weixin.qq.com", ip: "203.0.113.77" }
   const decided = { outcome: "redirect", rule: "", variant: "", guideToken: "" } as const
   return {
