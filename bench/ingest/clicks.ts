@@ -1,6 +1,7 @@
-import { type BatchHeader, createBatchWriter, type RecordedVisit } from "../../packages/core/src/click.ts"
+import { type BatchHeader, createBatchWriter, type NewVisit } from "../../packages/core/src/click.ts"
 import type { Outcome } from "../../packages/core/src/decide.ts"
-import { newVisitor, type Visitor } from "../../packages/core/src/visitor.ts"
+import { type RecurringText, recurringText } from "../../packages/core/src/recurring-text.ts"
+import { type RecurringVisitor, recurringVisitor } from "../../packages/core/src/visitor.ts"
 import { type Random, randomFrom } from "../../packages/core/test/support/random.ts"
 import { zipf } from "../load/zipf.ts"
 
@@ -64,32 +65,34 @@ const NETWORKS = [
   36, 39, 42, 49, 58, 60, 101, 106, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121,
 ] as const
 
-type Person = { visitor: Visitor; ip: string; language: string }
+type Person = { visitor: RecurringVisitor; ip: string; language: string }
 
 export type Traffic = { batch(nowMs: number): { sealed: string; instance: number } }
 
 export function createTraffic(seed: number, linkIds: string[], peopleCount = PEOPLE): Traffic {
   const random = randomFrom(seed)
   const people = makePeople(random, peopleCount)
-  const draw = zipf(random, linkIds.length)
-  const tokens: { token: string; linkId: string; person: Person }[] = []
+  const links = linkIds.map(recurringText)
+  const draw = zipf(random, links.length)
+  const tokens: { token: string; link: RecurringText; person: Person }[] = []
   const edges = Array.from({ length: INSTANCES }, () => ({
     ...{ instance: `bench-${random.below(2 ** 32).toString(36)}`, sequence: 0, accepted: 0 },
   }))
   let next = 0
 
-  const visit = (atMs: number): RecordedVisit => {
+  const visit = (atMs: number): NewVisit => {
     const back =
       tokens.length > 1_000 && random.next() < 0.05 ? tokens.splice(random.below(1_000), 1)[0] : undefined
     const person = back?.person ?? people[random.below(people.length)]
     if (person === undefined) throw new Error("there are people")
-    const linkId = back?.linkId ?? linkIds[draw()] ?? ""
+    const link = back?.link ?? links[draw()]
+    if (link === undefined) throw new Error("there are links")
     const outcome: Outcome = back === undefined && random.next() < 0.1 ? "guide" : "redirect"
     const guideToken = back?.token ?? (outcome === "guide" ? tokenOf(random) : "")
-    if (outcome === "guide") tokens.push({ token: guideToken, linkId, person })
+    if (outcome === "guide") tokens.push({ token: guideToken, link, person })
     return {
       ...{
-        linkId,
+        link,
         atMs,
         outcome,
         automated: false,
@@ -126,14 +129,14 @@ export function createTraffic(seed: number, linkIds: string[], peopleCount = PEO
 }
 
 function makePeople(random: Random, count: number): Person[] {
-  const visitors = Array.from({ length: USER_AGENTS }, (_, i): Visitor => {
+  const visitors = Array.from({ length: USER_AGENTS }, (_, i): RecurringVisitor => {
     const [platform, os, device, browser] =
       CLIENTS[Math.floor(random.next() ** 2 * CLIENTS.length)] ?? CLIENTS[0]
     const id = `v${i.toString(36).padStart(10, "0")}`
-    return newVisitor({ platform, os, device, browser, automated: false, id })
+    return recurringVisitor({ platform, os, device, browser, automated: false, id })
   })
   return Array.from({ length: count }, () => ({
-    visitor: visitors[random.below(USER_AGENTS)] as Visitor,
+    visitor: visitors[random.below(USER_AGENTS)] as RecurringVisitor,
     ip: `${random.pick(NETWORKS)}.${random.below(256)}.${random.below(256)}.${random.below(254) + 1}`,
     language: random.pick(LANGUAGES),
   }))

@@ -1,5 +1,6 @@
 import { OUTCOMES, type Outcome } from "./decide.ts"
-import { newVisitor, type Visitor } from "./visitor.ts"
+import type { RecurringText } from "./recurring-text.ts"
+import type { RecurringVisitor, Visitor } from "./visitor.ts"
 
 /**
  * One visit of a known link, as the edge saw it. `synthetic`: a load test or a monitor, counted apart. `referrer` is a host, `language` a
@@ -19,6 +20,12 @@ export type RecordedVisit = {
   rule: string
   variant: string
   guideToken: string
+}
+
+/** A visit that is yet to be recorded; `link` is the id of its link. */
+export type NewVisit = Omit<RecordedVisit, "linkId" | "visitor"> & {
+  link: RecurringText
+  visitor: RecurringVisitor
 }
 
 /**
@@ -44,13 +51,15 @@ export type OrphanVisits = { host: string; path: string; visits: number }
 
 export type ClickBatch = BatchHeader & { visits: RecordedVisit[]; orphans: OrphanVisits[] }
 
+/** Of one batch at a time. */
 export type BatchWriter = {
   /** In visits of links. */
   readonly size: number
   /** True when there is neither a visit nor an orphan. */
   readonly isEmpty: boolean
-  add(visit: RecordedVisit): void
+  add(visit: NewVisit): void
   addOrphan(host: string, path: string): void
+  /** What was added since the last one; the next batch begins. */
   seal(header: BatchHeader): string
 }
 
@@ -71,7 +80,7 @@ type Packed = {
   end?: 1
   t0: number
   strings: string[]
-  /** Each as its `words`. */
+  /** Each as the `words` of a RecurringVisitor. */
   visitors: string[]
   visits: number[]
   orphans?: [host: string, path: string, visits: number][]
@@ -80,36 +89,33 @@ type Packed = {
 const FIELDS = 10
 
 export function createBatchWriter(): BatchWriter {
-  const strings = new Map([["", 0]])
-  const visitors = new Map<string, number>()
+  // Only the first batches make it grow: what is thrown away with each would be most of what the garbage collector has to copy.
   const numbers: number[] = []
-  const orphans = new Map<string, OrphanVisits>()
-  let size = 0
-  let firstAtMs = 0
+  let open = newBatch()
   return {
     get size() {
-      return size
+      return open.size
     },
     get isEmpty() {
-      return size === 0 && orphans.size === 0
+      return open.size === 0 && open.orphans.size === 0
     },
     add(visit) {
-      if (size === 0) firstAtMs = visit.atMs
-      size++
-      numbers.push(
-        indexOf(strings, visit.linkId),
-        visit.atMs - firstAtMs,
-        OUTCOMES.indexOf(visit.outcome) * 4 + (visit.synthetic ? 2 : 0) + (visit.automated ? 1 : 0),
-        indexOf(visitors, visit.visitor.words),
-        indexOfText(strings, visit.language),
-        indexOfText(strings, visit.referrer),
-        indexOf(strings, visit.ip),
-        indexOfText(strings, visit.rule),
-        indexOfText(strings, visit.variant),
-        indexOfText(strings, visit.guideToken),
-      )
+      if (open.size === 0) open.firstAtMs = visit.atMs
+      let at = FIELDS * open.size++
+      numbers[at++] = placeOf(visit.link, open.strings, open.number)
+      numbers[at++] = visit.atMs - open.firstAtMs
+      numbers[at++] =
+        OUTCOMES.indexOf(visit.outcome) * 4 + (visit.synthetic ? 2 : 0) + (visit.automated ? 1 : 0)
+      numbers[at++] = placeOf(visit.visitor.words, open.visitors, open.number)
+      numbers[at++] = lookUp(visit.language, open)
+      numbers[at++] = lookUp(visit.referrer, open)
+      numbers[at++] = lookUp(visit.ip, open)
+      numbers[at++] = lookUp(visit.rule, open)
+      numbers[at++] = lookUp(visit.variant, open)
+      numbers[at++] = lookUp(visit.guideToken, open)
     },
     addOrphan(host, path) {
+      const { orphans } = open
       const shortPath = path.slice(0, ORPHAN_PATH_LENGTH_MAX)
       const isListed = orphans.size < ORPHAN_PATHS_MAX || orphans.has(`${host} ${shortPath}`)
       const listedPath = isListed ? shortPath : ""
@@ -119,6 +125,8 @@ export function createBatchWriter(): BatchWriter {
       else known.visits++
     },
     seal({ instance, sequence, sealedAtMs, isFinal, counters }) {
+      const { size, firstAtMs, strings, visitors, orphans } = open
+      open = newBatch()
       const packed: Packed = {
         v: 4,
         i: instance,
@@ -127,9 +135,9 @@ export function createBatchWriter(): BatchWriter {
         c: [counters.accepted, counters.spilled, counters.dropped],
         ...(isFinal && { end: 1 as const }),
         t0: firstAtMs,
-        strings: [...strings.keys()],
-        visitors: [...visitors.keys()],
-        visits: numbers,
+        strings,
+        visitors,
+        visits: numbers.slice(0, FIELDS * size),
         ...(orphans.size > 0 && {
           orphans: [...orphans.values()].map((o): [string, string, number] => [o.host, o.path, o.visits]),
         }),
@@ -137,6 +145,40 @@ export function createBatchWriter(): BatchWriter {
       return JSON.stringify(packed)
     },
   }
+}
+
+type OpenBatch = ReturnType<typeof newBatch>
+
+let batches = 0
+
+const newBatch = () => ({
+  /** No other batch of the process has it. */
+  number: ++batches,
+  size: 0,
+  firstAtMs: 0,
+  strings: [""],
+  /** Of the strings that do not know it themselves. */
+  places: new Map<string, number>(),
+  visitors: [] as string[],
+  orphans: new Map<string, OrphanVisits>(),
+})
+
+function placeOf(recurring: RecurringText, texts: string[], batch: number): number {
+  if (recurring.batch !== batch) {
+    recurring.batch = batch
+    recurring.place = texts.push(recurring.text) - 1
+  }
+  return recurring.place
+}
+
+/** Most are empty, which needs no look-up. */
+function lookUp(text: string, { strings, places }: OpenBatch): number {
+  if (text === "") return 0
+  const known = places.get(text)
+  if (known !== undefined) return known
+  const place = strings.push(text) - 1
+  places.set(text, place)
+  return place
 }
 
 /** Throws on bytes that are not a sealed batch: they can never be stored, whatever is tried. */
@@ -166,7 +208,7 @@ type WordsOfVisitor = [Visitor["platform"], Visitor["os"], Visitor["device"], Vi
 function readVisitors(packed: Packed, automated: boolean): Visitor[] {
   return packed.visitors.map((words) => {
     const [platform, os, device, browser, id] = words.split(" ") as WordsOfVisitor
-    return newVisitor({ platform, os, device, browser, automated, id })
+    return { platform, os, device, browser, automated, id }
   })
 }
 
@@ -220,18 +262,6 @@ function isOrphan(orphan: unknown): boolean {
 
 function isVisitor(visitor: unknown): boolean {
   return typeof visitor === "string" && visitor.split(" ").length === 5
-}
-
-/** Most are empty, which needs no look-up. */
-function indexOfText(table: Map<string, number>, value: string): number {
-  return value === "" ? 0 : indexOf(table, value)
-}
-
-function indexOf(table: Map<string, number>, value: string): number {
-  const known = table.get(value)
-  if (known !== undefined) return known
-  table.set(value, table.size)
-  return table.size - 1
 }
 
 function present<T>(value: T | undefined): T {

@@ -3,6 +3,7 @@ import { UAParser } from "ua-parser-js"
 import { isAutomated, withoutMarks } from "./automated.ts"
 import { createCache } from "./cache.ts"
 import { type Platform, platformOf } from "./platform.ts"
+import { type RecurringText, recurringText } from "./recurring-text.ts"
 
 // What a request says of its visitor, in words from short fixed lists, so that counting by them stays cheap.
 
@@ -48,20 +49,21 @@ export type Visitor = Readonly<{
   automated: boolean
   /** 11 characters that stand for the User-Agent. */
   id: string
-  /** Platform, system, device, browser and id with a space between, as click batches have them: made once, not for each batch. */
-  words: string
 }>
+
+/** `words` are platform, system, device, browser and id with a space between, as click batches have them. */
+export type RecurringVisitor = Visitor & { readonly words: RecurringText }
 
 const USER_AGENT_LENGTH_MAX = 512
 
-export function newVisitor(parts: Omit<Visitor, "words">): Visitor {
-  const { platform, os, device, browser, id } = parts
-  return Object.freeze({ ...parts, words: `${platform} ${os} ${device} ${browser} ${id}` })
+export function recurringVisitor(visitor: Visitor): RecurringVisitor {
+  const { platform, os, device, browser, id } = visitor
+  return Object.freeze({ ...visitor, words: recurringText(`${platform} ${os} ${device} ${browser} ${id}`) })
 }
 
 /** Reads User-Agents and remembers `maxEntries` of them: while remembered, equal ones give the same frozen object. */
-export function createVisitors(maxEntries: number): (userAgent: string) => Visitor {
-  const visitors = createCache<Visitor>({ max: maxEntries })
+export function createVisitors(maxEntries: number): (userAgent: string) => RecurringVisitor {
+  const visitors = createCache<RecurringVisitor>({ max: maxEntries })
   return (header) => {
     const userAgent = header.length > USER_AGENT_LENGTH_MAX ? headOf(header) : header
     const known = visitors.get(userAgent)
@@ -77,7 +79,7 @@ function headOf(header: string): string {
   return Buffer.from(header.slice(0, USER_AGENT_LENGTH_MAX)).toString()
 }
 
-function visitorOf(userAgent: string): Visitor {
+function visitorOf(userAgent: string): RecurringVisitor {
   const platform = platformOf(userAgent)
   const unmarked = withoutMarks(userAgent)
   const parser = new UAParser(unmarked)
@@ -85,7 +87,7 @@ function visitorOf(userAgent: string): Visitor {
   const device = deviceOf(unmarked, os)
   const browser = browserOf(platform, parser.getBrowser().name)
   const id = hash("sha256", userAgent, "base64url").slice(0, 11)
-  return newVisitor({ platform, os, device, browser, automated: isAutomated(userAgent), id })
+  return recurringVisitor({ platform, os, device, browser, automated: isAutomated(userAgent), id })
 }
 
 type Rules<Word> = readonly (readonly [Word, RegExp])[]

@@ -1,6 +1,7 @@
 import t from "tap"
-import { createBatchWriter, type RecordedVisit, unpackBatch } from "../src/click.ts"
+import { createBatchWriter, type NewVisit, type RecordedVisit, unpackBatch } from "../src/click.ts"
 import { OUTCOMES } from "../src/decide.ts"
+import { recurringText } from "../src/recurring-text.ts"
 import { createVisitors } from "../src/visitor.ts"
 
 const visitorOf = createVisitors(10)
@@ -12,9 +13,9 @@ const header = {
   counters: { accepted: 9, spilled: 1, dropped: 2 },
 }
 
-const visits: RecordedVisit[] = [
+const visits: NewVisit[] = [
   {
-    linkId: "lnk_1",
+    link: recurringText("lnk_1"),
     atMs: 1_700_000_000_000,
     outcome: "redirect",
     automated: false,
@@ -28,7 +29,7 @@ const visits: RecordedVisit[] = [
     guideToken: "AbCdEf01-_9",
   },
   {
-    linkId: "lnk_2",
+    link: recurringText("lnk_2"),
     atMs: 1_699_999_999_990,
     outcome: "guide",
     automated: true,
@@ -43,16 +44,42 @@ const visits: RecordedVisit[] = [
   },
 ]
 
+const asRead = ({ link, visitor: { words, ...visitor }, ...visit }: NewVisit): RecordedVisit => ({
+  ...visit,
+  linkId: link.text,
+  visitor: { ...visitor, automated: visit.automated },
+})
+
 t.test("a batch comes back as it was written", async (t) => {
   const writer = createBatchWriter()
   for (const visit of visits) writer.add(visit)
   t.equal(writer.size, 2)
   const batch = unpackBatch(writer.seal(header))
   t.match(batch, header)
-  t.same(
-    batch.visits.map(({ visitor, ...visit }) => ({ ...visit, platform: visitor.platform, id: visitor.id })),
-    visits.map(({ visitor, ...visit }) => ({ ...visit, platform: visitor.platform, id: visitor.id })),
-  )
+  t.same(batch.visits, visits.map(asRead))
+})
+
+t.test("a writer goes on with the next batch, which has nothing of the last", async (t) => {
+  const writer = createBatchWriter()
+  for (const visit of [...visits, ...visits]) writer.add(visit)
+  writer.addOrphan("s.example.com", "/a")
+  t.equal(unpackBatch(writer.seal(header)).visits.length, 4)
+  t.ok(writer.isEmpty)
+  t.same(unpackBatch(writer.seal(header)).visits, [])
+  const [, second] = visits
+  if (second !== undefined) writer.add({ ...second, atMs: 1_800_000_000_000 })
+  t.same(unpackBatch(writer.seal(header)), {
+    ...header,
+    visits: second && [{ ...asRead(second), atMs: 1_800_000_000_000 }],
+    orphans: [],
+  })
+})
+
+t.test("links and visitors may be in several open batches", async (t) => {
+  const [one, other] = [createBatchWriter(), createBatchWriter()]
+  for (const visit of [...visits, ...visits]) for (const writer of [one, other, other]) writer.add(visit)
+  t.same(unpackBatch(one.seal(header)).visits, [...visits, ...visits].map(asRead))
+  t.equal(unpackBatch(other.seal(header)).visits.length, 8)
 })
 
 t.test("what is automated and what is synthetic are two things, whatever the outcome", async (t) => {

@@ -1,6 +1,5 @@
 import { OUTCOMES } from "@qiao/core/decide.ts"
 import { PLATFORMS } from "@qiao/core/platform.ts"
-import { newVisitor } from "@qiao/core/visitor.ts"
 import { sql } from "kysely"
 import t, { type Test } from "tap"
 import { seededRandom } from "../../../packages/core/test/support/random.ts"
@@ -56,7 +55,7 @@ t.test("every family, scope, quarter and day is the sum of the raw visits, visit
     const visits = Array.from({ length: random.below(40) + 1 }, () => {
       const automated = random.below(4) === 0
       const id = `v${random.below(4)}`
-      const visitor = newVisitor({ ...ANDROID, automated, platform: random.pick(PLATFORMS), id })
+      const visitor = { ...ANDROID, automated, platform: random.pick(PLATFORMS), id }
       return visit(random.pick(links), {
         ...{ automated, visitor, outcome: random.pick(OUTCOMES), synthetic: random.below(6) === 0 },
         ...{ language: random.pick(["zh-CN", "en", ""]), referrer: random.pick(["", "a.example", '"b\\c']) },
@@ -87,7 +86,7 @@ t.test("a visitor is counted once a day, for each link and for the workspace, wh
     seal(
       people.map((person) => {
         const [ip = "", id = ""] = person.split("-")
-        return visit(links[sequence % 2] ?? "", { ip, visitor: newVisitor({ ...ANDROID, id }) })
+        return visit(links[sequence % 2] ?? "", { ip, visitor: { ...ANDROID, id } })
       }),
       { sequence },
     ),

@@ -1,7 +1,6 @@
 import { OUTCOMES } from "@qiao/core/decide.ts"
 import { CLICK_GROUP, clickStreamKey, deadLetterKey } from "@qiao/core/keys.ts"
 import { PLATFORMS } from "@qiao/core/platform.ts"
-import { newVisitor } from "@qiao/core/visitor.ts"
 import type { Redis } from "ioredis"
 import { sql } from "kysely"
 import pg from "pg"
@@ -102,7 +101,7 @@ t.test("raw visits, totals and rollups agree, whatever comes in, twice and in an
       if (automated) counts.automated++
       if (!automated && outcome === "redirect") counts.clicks++
       const id = `v${random.below(9)}`
-      const visitor = newVisitor({ ...ANDROID, automated, platform: random.pick(PLATFORMS), id })
+      const visitor = { ...ANDROID, automated, platform: random.pick(PLATFORMS), id }
       return visit(linkId, { outcome, automated, visitor, atMs: Date.now() - random.below(HOUR_MS) })
     })
     return seal(visits, { instance: `edge-${sequence % 3}`, sequence })

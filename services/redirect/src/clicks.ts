@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
-import { createBatchWriter, type RecordedVisit } from "@qiao/core/click.ts"
+import { createBatchWriter, type NewVisit } from "@qiao/core/click.ts"
 import { createClickReplay } from "./click-replay.ts"
 import type { ClickStreams } from "./click-streams.ts"
 import { oneAtATime } from "./one-at-a-time.ts"
@@ -26,7 +26,7 @@ import type { SealedBatch } from "./spill-frame.ts"
  * spill it says.
  */
 export type ClickRecorder = {
-  add(visit: RecordedVisit): void
+  add(visit: NewVisit): void
   /** A visit of a code that no link has; counted by nobody but in its batch. */
   addOrphan(host: string, path: string): void
   /** Sends or spills what is left, and that it was the last; resolves to the number of visits that are lost. */
@@ -74,7 +74,7 @@ export function createClickRecorder(options: {
   }
   const queue: SealedBatch[] = []
   const told = { atMs: performance.now(), spilled: 0, dropped: 0 }
-  let open = createBatchWriter()
+  const open = createBatchWriter()
   let sequence = 0
 
   const counters = (): ClickCounters => {
@@ -91,10 +91,10 @@ export function createClickRecorder(options: {
       isFinal,
       counters: { accepted, spilled, dropped },
     }
-    queue.push({ sealed: open.seal(header), visits: open.size, partition })
+    const visits = open.size
+    queue.push({ sealed: open.seal(header), visits, partition })
     Object.assign(told, { atMs: performance.now(), spilled, dropped })
     sequence++
-    open = createBatchWriter()
   }
 
   const sendFirst = async (batch: SealedBatch) => {

@@ -2,11 +2,14 @@ import type { DomainRecord } from "@qiao/core/domain-record.ts"
 import { effectiveLink } from "@qiao/core/effective-link.ts"
 import { ruleSetKey } from "@qiao/core/keys.ts"
 import type { LinkRecord } from "@qiao/core/record.ts"
+import { type RecurringText, recurringText } from "@qiao/core/recurring-text.ts"
 import type { RuleSetRecord } from "@qiao/core/rule-set-record.ts"
 
 /** A link with what its redirect needs ready-made, once a read instead of once a visit. */
 export type PreparedLink = {
   record: LinkRecord
+  /** As its visits have it. */
+  id: RecurringText
   redirectHeaders: RedirectHeaders
   /** Of the rules without which it cannot be decided upon; null where it shares none. */
   ruleSetKey: string | null
@@ -22,6 +25,7 @@ export type RedirectHeaders = string[]
 export function prepareLink(record: LinkRecord): PreparedLink {
   return {
     record,
+    id: recurringText(record.id),
     redirectHeaders: redirectHeaders(record.url),
     ruleSetKey: record.ruleSetId === null ? null : ruleSetKey(record.ruleSetId),
     merged: null,

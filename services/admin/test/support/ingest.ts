@@ -1,6 +1,7 @@
 import { type BatchHeader, createBatchWriter, type RecordedVisit } from "@qiao/core/click.ts"
 import { clickStreamKey } from "@qiao/core/keys.ts"
-import { newVisitor } from "@qiao/core/visitor.ts"
+import { recurringText } from "@qiao/core/recurring-text.ts"
+import { recurringVisitor } from "@qiao/core/visitor.ts"
 import type { Redis } from "ioredis"
 import { sql } from "kysely"
 import type { Test } from "tap"
@@ -70,7 +71,7 @@ export const ANDROID = {
 } as const
 
 export function visit(linkId: string, more: Partial<RecordedVisit> = {}): RecordedVisit {
-  const visitor = newVisitor({ ...ANDROID, id: "v" })
+  const visitor = { ...ANDROID, id: "v" }
   const rest = { language: "zh-CN", referrer: "mp.weixin.qq.com", ip: "203.0.113.77" }
   const decided = { outcome: "redirect", rule: "", variant: "", guideToken: "" } as const
   return {
@@ -91,7 +92,8 @@ export function seal(
   orphans: [host: string, path: string][] = [],
 ): string {
   const writer = createBatchWriter()
-  for (const each of visits) writer.add(each)
+  for (const { linkId, visitor, ...visit } of visits)
+    writer.add({ ...visit, link: recurringText(linkId), visitor: recurringVisitor(visitor) })
   for (const [host, path] of orphans) writer.addOrphan(host, path)
   const counters = { accepted: visits.length, spilled: 0, dropped: 0 }
   const rest = { instance: "edge-1", sequence: 1, sealedAtMs: Date.now(), isFinal: false }

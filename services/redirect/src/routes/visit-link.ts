@@ -121,11 +121,11 @@ export function createVisitLink(deps: VisitDeps) {
     sendPage(ask.res, pageOf(trip, decision, token), extraHeaders)
   }
 
-  function record({ link, seen }: Trip, decision: Decision, guideToken: string) {
+  function record({ prepared, link, seen }: Trip, decision: Decision, guideToken: string) {
     const { visit, visitor, isAutomated, isSynthetic } = seen
     results[decision.outcome]++
     clicks.add({
-      linkId: link.id,
+      link: prepared.id,
       atMs: visit.nowMs,
       outcome: decision.outcome,
       automated: isAutomated,

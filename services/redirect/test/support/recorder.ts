@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
-import { type RecordedVisit, unpackBatch } from "@qiao/core/click.ts"
+import { type NewVisit, unpackBatch } from "@qiao/core/click.ts"
 import { clickStreamKey } from "@qiao/core/keys.ts"
+import { recurringText } from "@qiao/core/recurring-text.ts"
 import { createVisitors } from "@qiao/core/visitor.ts"
 import { Redis } from "ioredis"
 import pino from "pino"
@@ -14,8 +15,8 @@ import { createSpill } from "../../src/spill.ts"
 const visitorOf = createVisitors(100)
 const log = pino({ level: process.env.TEST_LOG ?? "silent" })
 
-export const visit = (i: number): RecordedVisit => ({
-  linkId: `lnk_${i}`,
+export const visit = (i: number): NewVisit => ({
+  link: recurringText(`lnk_${i}`),
   atMs: 1_700_000_000_000 + i,
   outcome: "redirect",
   automated: false,

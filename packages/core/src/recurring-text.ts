@@ -1,0 +1,7 @@
+/**
+ * A text that many batches have. It remembers where in the last one it is, so that none has to be looked up: a Map made anew for each
+ * batch takes a tenth of what the edge itself takes for a visit, and outlives the young generation of the garbage collector.
+ */
+export type RecurringText = { readonly text: string; batch: number; place: number }
+
+export const recurringText = (text: string): RecurringText => ({ text, batch: 0, place: 0 })
