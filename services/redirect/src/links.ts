@@ -10,7 +10,10 @@ import type { Waits } from "./waits.ts"
  *
  *   absent ──read──► fresh ──expiry, silence on the changes channel──► unverified ──read──► fresh
  *                    fresh, unverified ──change──► absent           unverified ──Redis fails──► served stale
+ *                    fresh ──the same version told again──► unverified
  *
+ * The same version is told again after a Redis that may have forgotten; rarely, after a Postgres that lost its last changes, it has
+ * another content.
  * A fresh entry is served without a promise (`peek`). Anything else is read first, one read in flight a key for all who wait (`read`).
  * Only when that read fails is an unverified entry served, for at most `staleMaxMs` after it was last read. What is asked for is read again
  * before it expires (`refresh`), many together, at a fraction of what a read for a request that waits costs.
@@ -268,9 +271,10 @@ export function createRecordReader<Record extends object, T extends object>(opti
         flights.delete(key)
       }
       unknown.delete(key)
-      const held = cache.get(key)
-      // The same version may be written anew with another content, after a Postgres that lost its last changes.
-      if (held !== undefined && !isNewer(held, version)) cache.delete(key)
+      const held = cache.peek(key)
+      if (held === undefined || isNewer(held, version)) return
+      if (isNewer(version, held)) cache.delete(key)
+      else held.expiresAtMs = 0
     },
     counters,
     get size() {

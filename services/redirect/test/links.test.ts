@@ -272,6 +272,25 @@ t.test(
   },
 )
 
+t.test(
+  "while Redis is away, a link of which the same version was told again is served, a newer one is not",
+  async (t) => {
+    const proxy = await startProxy(t, redis.port)
+    const { publisher, edge } = await setUp(t, {}, { records: proxy.through(redis.url) })
+    const link = (revision: number) => publisher.link("told", { url: urlOf(revision) }, { revision })
+    await link(50)
+    t.equal(versionIn((await edge.get("/told")).headers.location), 50)
+    proxy.refuse()
+    proxy.cut()
+    await link(50)
+    await heard(edge, publisher)
+    t.equal(versionIn((await edge.get("/told")).headers.location), 50)
+    await link(51)
+    await heard(edge, publisher)
+    t.equal((await edge.get("/told")).status, 503)
+  },
+)
+
 t.test("a value is not served stale for longer than STALE_MAX_MS", async (t) => {
   const proxy = await startProxy(t, redis.port)
   const way = proxy.through(redis.url)
