@@ -22,7 +22,7 @@ export type RecordedVisit = {
   guideToken: string
 }
 
-/** A visit that is yet to be recorded; `link` is the id of its link. */
+/** A visit that is yet to be recorded; the text of `link` is the id of its link. */
 export type NewVisit = Omit<RecordedVisit, "linkId" | "visitor"> & {
   link: RecurringText
   visitor: RecurringVisitor
@@ -80,7 +80,7 @@ type Packed = {
   end?: 1
   t0: number
   strings: string[]
-  /** Each as the `words` of a RecurringVisitor. */
+  /** Each as the text of a RecurringVisitor. */
   visitors: string[]
   visits: number[]
   orphans?: [host: string, path: string, visits: number][]
@@ -106,7 +106,7 @@ export function createBatchWriter(): BatchWriter {
       numbers[at++] = visit.atMs - open.firstAtMs
       numbers[at++] =
         OUTCOMES.indexOf(visit.outcome) * 4 + (visit.synthetic ? 2 : 0) + (visit.automated ? 1 : 0)
-      numbers[at++] = placeOf(visit.visitor.words, open.visitors, open.number)
+      numbers[at++] = placeOf(visit.visitor, open.visitors, open.number)
       numbers[at++] = lookUp(visit.language, open)
       numbers[at++] = lookUp(visit.referrer, open)
       numbers[at++] = lookUp(visit.ip, open)

@@ -51,17 +51,17 @@ export type Visitor = Readonly<{
   id: string
 }>
 
-/** `words` are platform, system, device, browser and id with a space between, as click batches have them. */
-export type RecurringVisitor = Visitor & { readonly words: RecurringText }
+/** The text is platform, system, device, browser and id with a space between, as click batches have them. */
+export type RecurringVisitor = Visitor & RecurringText
 
 const USER_AGENT_LENGTH_MAX = 512
 
 export function recurringVisitor(visitor: Visitor): RecurringVisitor {
   const { platform, os, device, browser, id } = visitor
-  return Object.freeze({ ...visitor, words: recurringText(`${platform} ${os} ${device} ${browser} ${id}`) })
+  return { ...recurringText(`${platform} ${os} ${device} ${browser} ${id}`), ...visitor }
 }
 
-/** Reads User-Agents and remembers `maxEntries` of them: while remembered, equal ones give the same frozen object. */
+/** Reads User-Agents and remembers `maxEntries` of them: while remembered, equal ones give the same object. */
 export function createVisitors(maxEntries: number): (userAgent: string) => RecurringVisitor {
   const visitors = createCache<RecurringVisitor>({ max: maxEntries })
   return (header) => {

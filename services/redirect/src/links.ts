@@ -68,19 +68,20 @@ const newCounters = () => ({
 })
 
 /**
- * What is remembered of a record. `found` is null until it is asked for again, which most are not where there are many misses: text and
+ * What is remembered of a record. Its value is made when it is asked for again, which most are not where there are many misses: text and
  * numbers are a third of what the garbage collector would have to copy.
  */
-type Held<T> = RecordVersion & {
-  text: string
-  sizeBytes: number
-  found: Found<T> | null
-  generation: number
-  expiresAtMs: number
-  readAtMs: number
-  /** Since it was read. */
-  wasAsked: boolean
-}
+type Held<T> = Found<T> &
+  RecordVersion & {
+    hasValue: boolean
+    generation: number
+    expiresAtMs: number
+    /** Since it was read. */
+    wasAsked: boolean
+    readAtMs: number
+    text: string
+    sizeBytes: number
+  }
 
 /** Without a waiter it is a refresh. */
 type Flight<T> = { generation: number; isSuperseded: boolean; waiters: Take<T>[] }
@@ -206,10 +207,11 @@ export function createRecordReader<Record extends object, T extends object>(opti
   }
 
   const foundOf = (held: Held<T>): Found<T> => {
-    if (held.found !== null) return held.found
+    if (held.hasValue) return held
     const { record } = decode(held.text)
-    held.found = { kind: "found", value: record && prepare(record) }
-    return held.found
+    held.value = record && prepare(record)
+    held.hasValue = true
+    return held
   }
 
   const withoutRedis = (key: string): Answer<T> => {
@@ -289,14 +291,16 @@ export function createRecordReader<Record extends object, T extends object>(opti
 /** Not yet read, so to say: `renew` makes it fresh. */
 function newHeld<T>({ epoch, revision }: RecordVersion, text: string, sizeBytes: number): Held<T> {
   return {
+    kind: "found",
+    value: null,
+    hasValue: false,
+    generation: 0,
+    expiresAtMs: 0,
+    wasAsked: false,
+    readAtMs: 0,
     epoch,
     revision,
     text,
     sizeBytes,
-    found: null,
-    generation: 0,
-    expiresAtMs: 0,
-    readAtMs: 0,
-    wasAsked: false,
   }
 }

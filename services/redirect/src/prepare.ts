@@ -5,11 +5,9 @@ import type { LinkRecord } from "@qiao/core/record.ts"
 import { type RecurringText, recurringText } from "@qiao/core/recurring-text.ts"
 import type { RuleSetRecord } from "@qiao/core/rule-set-record.ts"
 
-/** A link with what its redirect needs ready-made, once a read instead of once a visit. */
-export type PreparedLink = {
+/** A link with what its redirect needs ready-made, once a read instead of once a visit. The text is its id, which its visits have. */
+export type PreparedLink = RecurringText & {
   record: LinkRecord
-  /** As its visits have it. */
-  id: RecurringText
   redirectHeaders: RedirectHeaders
   /** Of the rules without which it cannot be decided upon; null where it shares none. */
   ruleSetKey: string | null
@@ -24,8 +22,8 @@ export type RedirectHeaders = string[]
 
 export function prepareLink(record: LinkRecord): PreparedLink {
   return {
+    ...recurringText(record.id),
     record,
-    id: recurringText(record.id),
     redirectHeaders: redirectHeaders(record.url),
     ruleSetKey: record.ruleSetId === null ? null : ruleSetKey(record.ruleSetId),
     merged: null,

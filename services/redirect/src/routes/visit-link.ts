@@ -125,7 +125,7 @@ export function createVisitLink(deps: VisitDeps) {
     const { visit, visitor, isAutomated, isSynthetic } = seen
     results[decision.outcome]++
     clicks.add({
-      link: prepared.id,
+      link: prepared,
       atMs: visit.nowMs,
       outcome: decision.outcome,
       automated: isAutomated,
