@@ -13,22 +13,27 @@ export const HEARTBEAT_KEY = "q:heartbeat"
 
 export const CLICK_GROUP = "ingest"
 
-const LINKS = fnv1a("l:")
-
-/** Made for each visit, hence hashed by its parts: V8 copies a text that was just put together before its characters can be read. */
-export const linkKey = (host: string, code: string): string =>
-  recordKey(`l:${host}/${code}`, fnv1a(code, fnv1a("/", fnv1a(host, LINKS))))
-
-export const domainKey = (host: string): string => recordKey(`d:${host}`)
-
-export const ruleSetKey = (id: string): string => recordKey(`s:${id}`)
-
+/*
+ * A record's name is its key without the bucket. An edge knows records by their names: it makes one for each visit, and the key of it
+ * only where Redis is asked.
+ */
+export const linkName = (host: string, code: string): string => `l:${host}/${code}`
+export const domainName = (host: string): string => `d:${host}`
+export const ruleSetName = (id: string): string => `s:${id}`
 /** The one ban set of the instance. */
-export const BANS_KEY = recordKey("b:instance")
+export const BANS_NAME = "b:instance"
 
-/** What a record's key is of, by the letter behind its bucket. */
-export function recordKindOf(key: string): "link" | "domain" | "rule_set" | "bans" | undefined {
-  switch (key.charAt(key.indexOf("}") + 1)) {
+export const recordKey = (name: string): string => `q:{${fnv1a(name) % BUCKETS}}${name}`
+export const recordName = (key: string): string => key.slice(key.indexOf("}") + 1)
+
+export const linkKey = (host: string, code: string): string => recordKey(linkName(host, code))
+export const domainKey = (host: string): string => recordKey(domainName(host))
+export const ruleSetKey = (id: string): string => recordKey(ruleSetName(id))
+export const BANS_KEY = recordKey(BANS_NAME)
+
+/** What a record is of, by the first letter of its name. */
+export function recordKindOf(name: string): "link" | "domain" | "rule_set" | "bans" | undefined {
+  switch (name.charAt(0)) {
     case "l":
       return "link"
     case "d":
@@ -75,15 +80,11 @@ export const REPORTS_KEY = "q:reports"
 
 export const deadLetterKey = (partition: number): string => `q:{clicks-${partition}}dead`
 
-function recordKey(name: string, hash = fnv1a(name)): string {
-  return `q:{${hash % BUCKETS}}${name}`
-}
-
-/** FNV-1a, 32 bits, over UTF-16 code units; goes on from the `hash` of what comes before. */
-function fnv1a(text: string, hash = 0x811c9dc5): number {
+/** FNV-1a, 32 bits, over UTF-16 code units. */
+function fnv1a(text: string): number {
   // Texts come here in more of V8's kinds than it keeps track of, which makes each look at `length` dear.
   const { length } = text
-  let next = hash
-  for (let i = 0; i < length; i++) next = Math.imul(next ^ text.charCodeAt(i), 0x01000193)
-  return next >>> 0
+  let hash = 0x811c9dc5
+  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash >>> 0
 }

@@ -8,7 +8,7 @@ import {
 } from "@qiao/core/ban-set.ts"
 import type { Decision } from "@qiao/core/decide.ts"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
-import { BANS_KEY } from "@qiao/core/keys.ts"
+import { BANS_NAME } from "@qiao/core/keys.ts"
 import type { LinkRecord } from "@qiao/core/record.ts"
 import { isNewer, type RecordVersion } from "@qiao/core/versioned.ts"
 import type { Changes } from "./changes.ts"
@@ -81,7 +81,7 @@ export function followBans(options: {
   const read = async (): Promise<boolean> => {
     counters.reads++
     try {
-      const raw = await new Promise<RawRecord>((resolve) => source(BANS_KEY, resolve))
+      const raw = await new Promise<RawRecord>((resolve) => source(BANS_NAME, resolve))
       if (raw.kind === "failed") throw raw.err
       if (raw.kind === "there") {
         const { epoch, revision, record } = decodeBanSet(raw.value)

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { recordKindOf } from "@qiao/core/keys.ts"
+import { recordKindOf, recordName } from "@qiao/core/keys.ts"
 import { openPlaces } from "@qiao/core/place.ts"
 import { createVisitors } from "@qiao/core/visitor.ts"
 import type { Logger } from "pino"
@@ -54,13 +54,14 @@ export function composeEdge(
     heartbeatGapMs: config.HEARTBEAT_GAP_MS,
     now,
     onChange(key, version) {
-      switch (recordKindOf(key)) {
+      const name = recordName(key)
+      switch (recordKindOf(name)) {
         case "link":
-          return readers.links.invalidate(key, version)
+          return readers.links.invalidate(name, version)
         case "domain":
-          return readers.domains.invalidate(key, version)
+          return readers.domains.invalidate(name, version)
         case "rule_set":
-          return readers.ruleSets.invalidate(key, version)
+          return readers.ruleSets.invalidate(name, version)
         case "bans":
           return bans.refresh()
       }
@@ -72,7 +73,7 @@ export function composeEdge(
   const readers = createReaders(config, {
     ...{ source, changes, waits, now },
     // That Redis is away is said by its connection, and each failure is counted.
-    onFailure: (err, key) => log.debug({ err, key }, "record not read"),
+    onFailure: (err, name) => log.debug({ err, record: name }, "record not read"),
   })
   const refreshing = setInterval(() => {
     for (const reader of Object.values(readers)) reader.refresh()

@@ -1,7 +1,7 @@
 import { createCache } from "@qiao/core/cache.ts"
 import { isNewer, type RecordVersion, type Versioned, versionOf } from "@qiao/core/versioned.ts"
 import type { Changes } from "./changes.ts"
-import { createDueKeys } from "./due-keys.ts"
+import { createDueNames } from "./due-names.ts"
 import { type RawRecord, RECORDS_MAX, type RecordSource } from "./record-source.ts"
 import type { Waits } from "./waits.ts"
 
@@ -14,7 +14,7 @@ import type { Waits } from "./waits.ts"
  *
  * The same version is told again after a Redis that may have forgotten; rarely, after a Postgres that lost its last changes, it has
  * another content.
- * A fresh entry is served without a promise (`peek`). Anything else is read first, one read in flight a key for all who wait (`read`).
+ * A fresh entry is served without a promise (`peek`). Anything else is read first, one read in flight a name for all who wait (`read`).
  * Only when that read fails is an unverified entry served, for at most `staleMaxMs` after it was last read. What is asked for is read again
  * before it expires (`refresh`), many together, at a fraction of what a read for a request that waits costs.
  *
@@ -37,12 +37,12 @@ type Take<T> = (answer: Answer<T>) => void
 
 export type RecordReader<T> = {
   /** A fresh answer, or undefined: then `read`. */
-  peek(key: string): Answer<T> | undefined
+  peek(name: string): Answer<T> | undefined
   /** `take` is called once, and must not throw. */
-  read(key: string, take: Take<T>): void
+  read(name: string, take: Take<T>): void
   /** Begins to read what is due again. To be called some dozen times a second. */
   refresh(): void
-  invalidate(key: string, version: RecordVersion): void
+  invalidate(name: string, version: RecordVersion): void
   readonly counters: Readonly<ReaderCounters>
   readonly size: number
   /** Estimated. */
@@ -109,7 +109,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
   /** Monotonic milliseconds: a clock that is set back must not make an entry live longer. */
   now: () => number
   random: () => number
-  onFailure: (err: unknown, key: string) => void
+  onFailure: (err: unknown, name: string) => void
 }): RecordReader<T> {
   const { source, changes, waits, decode, prepare, now, random } = options
   const cache = createCache<Held<T>>({
@@ -119,91 +119,91 @@ export function createRecordReader<Record extends object, T extends object>(opti
   })
   const unknown = createCache<{ generation: number; expiresAtMs: number }>({ max: options.unknownMax })
   const flights = new Map<string, Flight<T>>()
-  const dueKeys = createDueKeys({ afterMs: options.ttlMs * DUE_AFTER, max: options.entriesMax })
+  const dueNames = createDueNames({ afterMs: options.ttlMs * DUE_AFTER, max: options.entriesMax })
   const counters = newCounters()
 
   const isFresh = (entry: { generation: number; expiresAtMs: number }, nowMs: number): boolean =>
     entry.generation === changes.generation && nowMs < entry.expiresAtMs && changes.isLive(nowMs)
 
-  const depart = (key: string): Flight<T> => {
+  const depart = (name: string): Flight<T> => {
     const flight: Flight<T> = { generation: changes.generation, isSuperseded: false, waiters: [] }
-    flights.set(key, flight)
+    flights.set(name, flight)
     counters.reads++
-    source(key, (raw) => land(key, flight, raw))
+    source(name, (raw) => land(name, flight, raw))
     return flight
   }
 
-  const land = (key: string, flight: Flight<T>, raw: RawRecord) => {
-    if (flights.get(key) === flight) flights.delete(key)
+  const land = (name: string, flight: Flight<T>, raw: RawRecord) => {
+    if (flights.get(name) === flight) flights.delete(name)
     waits.leave(flight.waiters.length)
-    const read = understand(key, flight, raw)
+    const read = understand(name, flight, raw)
     // Nobody is served when it is only a refresh that failed.
     if (flight.waiters.length === 0) return
-    const answer = read ?? withoutRedis(key)
+    const answer = read ?? withoutRedis(name)
     // Cleared, as V8 may keep a flight long after it landed (tables of a Map that were outgrown lead to each other), and requests with it.
     for (const take of flight.waiters.splice(0)) take(answer)
   }
 
   /** Null when it says nothing. */
-  const understand = (key: string, flight: Flight<T>, raw: RawRecord): Answer<T> | null => {
-    if (raw.kind === "failed") return fail(key, raw.err)
+  const understand = (name: string, flight: Flight<T>, raw: RawRecord): Answer<T> | null => {
+    if (raw.kind === "failed") return fail(name, raw.err)
     if (flight.isSuperseded) counters.uncacheable++
-    if (raw.kind === "absent") return acceptAbsence(key, flight, raw.marker)
+    if (raw.kind === "absent") return acceptAbsence(name, flight, raw.marker)
     try {
-      return accept(key, flight, raw.value)
+      return accept(name, flight, raw.value)
     } catch (err) {
-      return fail(key, err)
+      return fail(name, err)
     }
   }
 
-  const fail = (key: string, err: unknown): null => {
+  const fail = (name: string, err: unknown): null => {
     counters.failures++
-    options.onFailure(err, key)
+    options.onFailure(err, name)
     return null
   }
 
-  const accept = (key: string, flight: Flight<T>, text: string): Found<T> => {
-    const known = cache.get(key)
+  const accept = (name: string, flight: Flight<T>, text: string): Found<T> => {
+    const known = cache.get(name)
     if (known !== undefined && (known.text === text || isNewer(known, versionOf(text)))) {
-      return confirm(key, flight, known)
+      return confirm(name, flight, known)
     }
     const read = decode(text)
     const value = read.record && prepare(read.record)
     if (!flight.isSuperseded) {
       const held = newHeld<T>(read, text, options.sizeOf(text, value))
-      renew(key, flight, held)
-      cache.set(key, held)
+      renew(name, flight, held)
+      cache.set(name, held)
     }
     return { kind: "found", value }
   }
 
-  const acceptAbsence = (key: string, flight: Flight<T>, marker: string | null): Answer<T> | null => {
+  const acceptAbsence = (name: string, flight: Flight<T>, marker: string | null): Answer<T> | null => {
     if (marker === null) {
       counters.incompletes++
       return null
     }
-    const held = cache.get(key)
+    const held = cache.get(name)
     // Tombstones are records: within its epoch a record only vanishes if Redis lost a write that we have seen.
-    if (held !== undefined && Number(marker) <= held.epoch) return confirm(key, flight, held)
+    if (held !== undefined && Number(marker) <= held.epoch) return confirm(name, flight, held)
     if (!flight.isSuperseded) {
-      cache.delete(key)
-      unknown.set(key, { generation: flight.generation, expiresAtMs: now() + options.unknownTtlMs })
+      cache.delete(name)
+      unknown.set(name, { generation: flight.generation, expiresAtMs: now() + options.unknownTtlMs })
     }
     return MISSING
   }
 
-  const confirm = (key: string, flight: Flight<T>, held: Held<T>): Found<T> => {
-    if (!flight.isSuperseded) renew(key, flight, held)
+  const confirm = (name: string, flight: Flight<T>, held: Held<T>): Found<T> => {
+    if (!flight.isSuperseded) renew(name, flight, held)
     return foundOf(held)
   }
 
-  const renew = (key: string, { generation }: Flight<T>, held: Held<T>) => {
+  const renew = (name: string, { generation }: Flight<T>, held: Held<T>) => {
     held.generation = generation
     held.readAtMs = now()
     held.expiresAtMs = held.readAtMs + options.ttlMs * (0.9 + 0.2 * random())
     held.wasAsked = false
-    dueKeys.add(key, held.readAtMs)
-    unknown.delete(key)
+    dueNames.add(name, held.readAtMs)
+    unknown.delete(name)
   }
 
   const foundOf = (held: Held<T>): Found<T> => {
@@ -214,8 +214,8 @@ export function createRecordReader<Record extends object, T extends object>(opti
     return held
   }
 
-  const withoutRedis = (key: string): Answer<T> => {
-    const held = cache.get(key)
+  const withoutRedis = (name: string): Answer<T> => {
+    const held = cache.get(name)
     if (held !== undefined && now() - held.readAtMs <= options.staleMaxMs) {
       counters.stale++
       return foundOf(held)
@@ -225,9 +225,9 @@ export function createRecordReader<Record extends object, T extends object>(opti
   }
 
   return {
-    peek(key) {
+    peek(name) {
       const nowMs = now()
-      const held = cache.get(key)
+      const held = cache.get(name)
       if (held !== undefined) {
         if (isFresh(held, nowMs)) {
           counters.hits++
@@ -237,7 +237,7 @@ export function createRecordReader<Record extends object, T extends object>(opti
         counters.unverified++
         return undefined
       }
-      const absence = unknown.get(key)
+      const absence = unknown.get(name)
       if (absence !== undefined && isFresh(absence, nowMs)) {
         counters.unknownHits++
         return MISSING
@@ -245,37 +245,37 @@ export function createRecordReader<Record extends object, T extends object>(opti
       counters.misses++
       return undefined
     },
-    read(key, take) {
+    read(name, take) {
       if (waits.isFull) {
         counters.overloads++
-        return take(withoutRedis(key))
+        return take(withoutRedis(name))
       }
-      const flight = flights.get(key) ?? depart(key)
+      const flight = flights.get(name) ?? depart(name)
       flight.waiters.push(take)
       waits.enter()
     },
     refresh() {
       const nowMs = now()
       for (let begun = 0; begun < RECORDS_MAX && !waits.isFull; ) {
-        const due = dueKeys.take(nowMs)
+        const due = dueNames.take(nowMs)
         if (due === undefined) return
-        const held = cache.peek(due.key)
-        if (held?.readAtMs !== due.readAtMs || !held.wasAsked || flights.has(due.key)) continue
-        depart(due.key)
+        const held = cache.peek(due.name)
+        if (held?.readAtMs !== due.readAtMs || !held.wasAsked || flights.has(due.name)) continue
+        depart(due.name)
         counters.refreshes++
         begun++
       }
     },
-    invalidate(key, version) {
-      const flight = flights.get(key)
+    invalidate(name, version) {
+      const flight = flights.get(name)
       if (flight !== undefined) {
         flight.isSuperseded = true
-        flights.delete(key)
+        flights.delete(name)
       }
-      unknown.delete(key)
-      const held = cache.peek(key)
+      unknown.delete(name)
+      const held = cache.peek(name)
       if (held === undefined || isNewer(held, version)) return
-      if (isNewer(version, held)) cache.delete(key)
+      if (isNewer(version, held)) cache.delete(name)
       else held.expiresAtMs = 0
     },
     counters,

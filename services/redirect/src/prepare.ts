@@ -1,6 +1,6 @@
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
 import { effectiveLink } from "@qiao/core/effective-link.ts"
-import { ruleSetKey } from "@qiao/core/keys.ts"
+import { ruleSetName } from "@qiao/core/keys.ts"
 import type { LinkRecord } from "@qiao/core/record.ts"
 import { type RecurringText, recurringText } from "@qiao/core/recurring-text.ts"
 import type { RuleSetRecord } from "@qiao/core/rule-set-record.ts"
@@ -10,7 +10,7 @@ export type PreparedLink = RecurringText & {
   record: LinkRecord
   redirectHeaders: RedirectHeaders
   /** Of the rules without which it cannot be decided upon; null where it shares none. */
-  ruleSetKey: string | null
+  ruleSetName: string | null
   /** What `effectiveOf` made of it last. */
   merged: Merged | null
 }
@@ -25,7 +25,7 @@ export function prepareLink(record: LinkRecord): PreparedLink {
     ...recurringText(record.id),
     record,
     redirectHeaders: redirectHeaders(record.url),
-    ruleSetKey: record.ruleSetId === null ? null : ruleSetKey(record.ruleSetId),
+    ruleSetName: record.ruleSetId === null ? null : ruleSetName(record.ruleSetId),
     merged: null,
   }
 }

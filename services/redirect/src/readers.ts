@@ -25,7 +25,7 @@ export function createReaders(
     waits: Waits
     /** Monotonic milliseconds. */
     now: () => number
-    onFailure: (err: unknown, key: string) => void
+    onFailure: (err: unknown, name: string) => void
   },
 ): Readers {
   const shared = {

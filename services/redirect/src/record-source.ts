@@ -1,15 +1,15 @@
-import { markerKeyOf } from "@qiao/core/keys.ts"
+import { markerKeyOf, recordKey } from "@qiao/core/keys.ts"
 import type { Redis } from "ioredis"
 import type { Waits } from "./waits.ts"
 
-/** What Redis holds under a key; if nothing, the completeness marker of its bucket at the same moment; or why nobody knows. */
+/** What Redis holds of a record; if nothing, the completeness marker of its bucket at the same moment; or why nobody knows. */
 export type RawRecord =
   | { kind: "there"; value: string }
   | { kind: "absent"; marker: string | null }
   | { kind: "failed"; err: unknown }
 
 /** `take` is called once, later, and must not throw. Redis fails, too, when it misses the deadline of `waits`. */
-export type RecordSource = (key: string, take: (raw: RawRecord) => void) => void
+export type RecordSource = (name: string, take: (raw: RawRecord) => void) => void
 
 type Wanted = { key: string; take: (raw: RawRecord) => void; isTaken: boolean }
 
@@ -47,10 +47,10 @@ export function createRecordSource(
     })
     if (absent.length === 0) return
     // Anew, since an absence and its marker must be of one moment.
-    const names = absent.map(({ key }) => key)
-    const keys = [...names, ...new Set(names.map(markerKeyOf))]
-    const again = await redis.mget(keys)
-    const held = new Map(keys.map((key, i) => [key, again[i] ?? null]))
+    const keys = absent.map(({ key }) => key)
+    const all = [...keys, ...new Set(keys.map(markerKeyOf))]
+    const again = await redis.mget(all)
+    const held = new Map(all.map((key, i) => [key, again[i] ?? null]))
     for (const one of absent) {
       const value = held.get(one.key) ?? null
       if (value !== null) hand(one, { kind: "there", value })
@@ -58,9 +58,9 @@ export function createRecordSource(
     }
   }
 
-  return (key, take) => {
+  return (name, take) => {
     if (wanted.length === 0) setImmediate(readAll)
-    wanted.push({ key, take, isTaken: false })
+    wanted.push({ key: recordKey(name), take, isTaken: false })
   }
 }
 

@@ -1,4 +1,4 @@
-import { domainKey, linkKey } from "@qiao/core/keys.ts"
+import { domainName, linkKey, linkName } from "@qiao/core/keys.ts"
 import { encodeLink } from "@qiao/core/record.ts"
 import t, { type Test } from "tap"
 import { PLAIN_LINK } from "../../../packages/core/test/support/link.ts"
@@ -354,19 +354,19 @@ t.test("a record that is asked for again keeps its value until it changes, and s
   const { publisher, edge } = await setUp(t)
   await publisher.domain(HOST, { brand: { name: "Lemon & Sons" } })
   await publisher.link("same", { url: urlOf(1) }, { revision: 50 })
-  const readAgain = async (reader: RecordReader<object>, key: string) => {
-    const read = () => new Promise<Answer<object>>((resolve) => reader.read(key, resolve))
+  const readAgain = async (reader: RecordReader<object>, name: string) => {
+    const read = () => new Promise<Answer<object>>((resolve) => reader.read(name, resolve))
     await read()
-    const first = reader.peek(key)
+    const first = reader.peek(name)
     const second = await read()
-    if (first?.kind !== "found" || second.kind !== "found") return t.fail(key)
-    t.ok(first.value !== null && first.value === second.value, key)
-    t.equal(reader.peek(key), second, "remembered")
+    if (first?.kind !== "found" || second.kind !== "found") return t.fail(name)
+    t.ok(first.value !== null && first.value === second.value, name)
+    t.equal(reader.peek(name), second, "remembered")
   }
   // A change that is heard during a read makes its answer uncacheable.
   await heard(edge, publisher)
-  await readAgain(edge.links, linkKey(HOST, "same"))
-  await readAgain(edge.domains, domainKey(HOST))
+  await readAgain(edge.links, linkName(HOST, "same"))
+  await readAgain(edge.domains, domainName(HOST))
   await publisher.link("same", { url: urlOf(2) }, { revision: 50 })
   await heard(edge, publisher)
   t.equal(versionIn((await edge.get("/same")).headers.location), 2, "the same version with another content")

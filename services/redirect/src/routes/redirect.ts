@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http"
 import { codeKey, parseCode } from "@qiao/core/code.ts"
 import type { DomainRecord } from "@qiao/core/domain-record.ts"
 import { hostOf } from "@qiao/core/host.ts"
-import { domainKey, linkKey } from "@qiao/core/keys.ts"
+import { domainName, linkName } from "@qiao/core/keys.ts"
 import type { Answers, Asker } from "../answers.ts"
 import { type Ask, askOf, hostHeaderOf, isRoot, isSystemPath } from "../ask.ts"
 import type { Bans } from "../bans.ts"
@@ -44,9 +44,9 @@ const PAGE_OF_CODE = /^(.+?)(?:\+|%2b)(report)?$/i
  */
 export function createServe(deps: RedirectDeps): (req: Incoming, res: ServerResponse) => void {
   const { answers, bans, links, domains, ruleSets, clicks, synthetic, unknownCodes, now } = deps
-  const domainKeyOf = memoise((header: string) => {
+  const domainNameOf = memoise((header: string) => {
     const host = hostOf(header)
-    return host === null ? "" : domainKey(host)
+    return host === null ? "" : domainName(host)
   })
   const serveFile = createSiteFiles(deps)
   const visitLink = createVisitLink(deps)
@@ -59,10 +59,10 @@ export function createServe(deps: RedirectDeps): (req: Incoming, res: ServerResp
     if (!isRead(req)) endWith(res)
     const to = { req, res, domain: null }
     try {
-      const key = domainKeyOf(hostHeaderOf(req.raw))
-      if (key === "") return answers.absent(to, "misdirected")
+      const name = domainNameOf(hostHeaderOf(req.raw))
+      if (name === "") return answers.absent(to, "misdirected")
       if (!bans.isKnown) return answers.unavailable(to)
-      lookUp(domains, key, to, onDomain)
+      lookUp(domains, name, to, onDomain)
     } catch (err) {
       answers.fail(to, err)
     }
@@ -100,7 +100,7 @@ export function createServe(deps: RedirectDeps): (req: Incoming, res: ServerResp
   function findLink(ask: Ask, code: string, next: OnLink, onMissing: (ask: Ask) => void) {
     const { host, caseSensitive } = ask.domain
     const key = codeKey(code, caseSensitive)
-    lookUp(links, linkKey(host, key), ask, (_, link) => {
+    lookUp(links, linkName(host, key), ask, (_, link) => {
       if (link.kind === "unavailable") return answers.unavailable(ask)
       if (link.kind === "missing") return onMissing(ask)
       if (link.value === null) return answers.absent(ask, "gone")
@@ -109,8 +109,8 @@ export function createServe(deps: RedirectDeps): (req: Incoming, res: ServerResp
   }
 
   function decideUpon(ask: Ask, link: PreparedLink) {
-    if (link.ruleSetKey === null) return visitLink(ask, link, null)
-    lookUp(ruleSets, link.ruleSetKey, ask, (_, ruleSet) => {
+    if (link.ruleSetName === null) return visitLink(ask, link, null)
+    lookUp(ruleSets, link.ruleSetName, ask, (_, ruleSet) => {
       visitLink(ask, link, ruleSet.kind === "found" ? ruleSet.value : null)
     })
   }
@@ -140,13 +140,13 @@ export function createServe(deps: RedirectDeps): (req: Incoming, res: ServerResp
 
   function lookUp<T extends object, To extends Asker>(
     reader: RecordReader<T>,
-    key: string,
+    name: string,
     to: To,
     next: (to: To, answer: Answer<T>) => void,
   ) {
-    const known = reader.peek(key)
+    const known = reader.peek(name)
     if (known !== undefined) return next(to, known)
-    reader.read(key, (answer) => {
+    reader.read(name, (answer) => {
       try {
         next(to, answer)
       } catch (err) {

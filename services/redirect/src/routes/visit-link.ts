@@ -58,7 +58,7 @@ export function createVisitLink(deps: VisitDeps) {
       if (link.password === null) return answers.refuseMethod(ask)
       if (!isPost(ask.req)) return answers.refuseMethod(ask, "GET, HEAD, POST")
     }
-    const lacksRules = prepared.ruleSetKey !== null && ruleSet === null
+    const lacksRules = prepared.ruleSetName !== null && ruleSet === null
     const seen = see(ask)
     const trip = { ask, prepared, link, lacksRules, seen, fault: null, extraHeaders: NO_HEADERS }
     const decision = decide(link, trip.seen.visit)
