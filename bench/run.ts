@@ -4,8 +4,8 @@ import { measureEdits } from "./experiments/edits.ts"
 import { measureMemory } from "./experiments/memory.ts"
 import { measureOverload } from "./experiments/overload.ts"
 import { measureStarts } from "./experiments/start.ts"
-import { withBench } from "./lib/bench.ts"
-import { measureAll, type Settings } from "./measure/contest.ts"
+import { type Bench, withBench } from "./lib/bench.ts"
+import { type Measured, measureAll, type Settings, together } from "./measure/contest.ts"
 import { watchStolenTime } from "./measure/stolen-time.ts"
 import { compare } from "./report/comparison.ts"
 import { describeMachine } from "./report/machine.ts"
@@ -25,11 +25,13 @@ const { values: options } = parseArgs({
   },
 })
 
+/** Of each scenario: what a process makes of its memory and its code differs by some percent from one start to the next. */
+const SCENARIO_STARTS = options.full ? 3 : 1
 const usual: Settings = options.full
   ? {
       // The long one is longer than the edge keeps an entry.
       ...{ connections: 64, warmUpSeconds: 8, runInSeconds: 1, longWarmUpSeconds: 70, longRunInSeconds: 10 },
-      ...{ rounds: 9, seconds: 2, latencyRounds: 7, latencySeconds: 2 },
+      ...{ rounds: 3, seconds: 2, latencyRounds: 3, latencySeconds: 2 },
     }
   : {
       ...{ connections: 64, warmUpSeconds: 5, runInSeconds: 1, longWarmUpSeconds: 10, longRunInSeconds: 2 },
@@ -92,10 +94,14 @@ async function attempt({ name, measure }: Part): Promise<void> {
 }
 
 async function perform({ name, title, start }: Scenario): Promise<ScenarioResult> {
-  console.error(`${title} …`)
-  const measured = await withBench(async (bench) =>
-    measureAll(await start(bench), { ...settings, signal: bench.signal }),
-  )
+  const starts: Measured[][] = []
+  while (starts.length < SCENARIO_STARTS) {
+    console.error(`${title}, start ${starts.length + 1} of ${SCENARIO_STARTS} …`)
+    const measure = async (bench: Bench) =>
+      measureAll(await start(bench), { ...settings, signal: bench.signal })
+    starts.push(await withBench(measure))
+  }
+  const measured = together(starts)
   const [first, ...others] = measured
   return { name, title, measured, comparisons: first ? others.map((other) => compare(first, other)) : [] }
 }

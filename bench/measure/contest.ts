@@ -25,13 +25,13 @@ export type Settings = {
 /** The signal ends its loads. */
 type Conditions = Settings & { signal: AbortSignal }
 
-/** Latencies are those at half of the maximum, a round each. */
+/** Latencies are those at half of the maximum, a round each, and how much that was. */
 export type Measured = {
   name: string
   rounds: Round[]
   /** What the first server did in the same rounds; its own are all of these. */
   besideRounds: Round[]
-  latencies: OpenLoadResult[]
+  latencies: (OpenLoadResult & { requestsPerSecond: number })[]
   memoryMb: number
   redisBytesPerLink?: number
 }
@@ -52,6 +52,21 @@ export async function measureAll(contestants: Contestant[], conditions: Conditio
     for (const entry of rotated(entries, round)) entry.latencies.push(await measureLatency(entry, conditions))
   }
   return entries.map(measured)
+}
+
+/** The same servers, started several times. */
+export function together(starts: Measured[][]): Measured[] {
+  const [first = []] = starts
+  return first.map((measured, i) => {
+    const all = starts.flatMap((each) => each[i] ?? [])
+    return {
+      ...measured,
+      rounds: all.flatMap(({ rounds }) => rounds),
+      besideRounds: all.flatMap(({ besideRounds }) => besideRounds),
+      latencies: all.flatMap(({ latencies }) => latencies),
+      memoryMb: spreadOf(all.map(({ memoryMb }) => memoryMb)).median,
+    }
+  })
 }
 
 async function load(contestant: Contestant, conditions: Conditions, seconds: number): Promise<void> {
@@ -82,23 +97,24 @@ async function runIn(contestant: Contestant, conditions: Conditions): Promise<vo
 async function measureLatency(
   { contestant, rounds }: Entry,
   conditions: Conditions,
-): Promise<OpenLoadResult> {
+): Promise<Measured["latencies"][number]> {
   const { name, server, traffic, books, afterRound } = contestant
   await runIn(contestant, conditions)
   const close = await books?.open()
+  const requestsPerSecond = halfOfMaximum(rounds)
   const openLoad = {
     ...{ port: server.port, traffic, connections: conditions.connections },
-    ...{ requestsPerSecond: halfOfMaximum(rounds), seconds: conditions.latencySeconds },
+    ...{ requestsPerSecond, seconds: conditions.latencySeconds },
   }
   const result = await applyOpenLoad(openLoad, conditions.signal)
   requireRightAnswers(name, result.answers, contestant)
   const answers = Object.values(result.answers).reduce((sum, count) => sum + count, 0)
   await close?.(answers, 0)
   await afterRound?.()
-  return result
+  return { ...result, requestsPerSecond }
 }
 
-export function halfOfMaximum(rounds: Round[]): number {
+function halfOfMaximum(rounds: Round[]): number {
   const { median } = spreadOf(rounds.map(({ requestsPerSecond }) => requestsPerSecond))
   return Math.min(OPEN_LOAD_MAX, Math.floor(median / 2))
 }

@@ -1,6 +1,5 @@
 import { spreadOf } from "../lib/numbers.ts"
-import type { OpenLoadResult } from "../load/open-loop.ts"
-import { halfOfMaximum, type Measured } from "../measure/contest.ts"
+import type { Measured } from "../measure/contest.ts"
 import { BUSY, type Comparison } from "./comparison.ts"
 import type { ScenarioResult } from "./results.ts"
 import { withSpread } from "./spread.ts"
@@ -42,7 +41,7 @@ function serverRow({ name, rounds, latencies, memoryMb }: Measured): string[] {
     median((round) => round.cpuMicroseconds).toFixed(1),
     median((round) => round.coreUse).toFixed(2),
     ...(["p50", "p99", "p999"] as const).map((field) => medianOf(latencies, field).toFixed(2)),
-    halfOfMaximum(rounds).toFixed(0),
+    medianOf(latencies, "requestsPerSecond").toFixed(0),
     memoryMb.toFixed(0),
     Number.isNaN(redisCommands) ? "" : redisCommands.toFixed(1),
   ]
@@ -54,7 +53,9 @@ function comparisonRow({ with: other, cpu, rate, p99 }: Comparison): string[] {
   return [other, byCpu, byRate, withSpread(p99)]
 }
 
-function medianOf(latencies: OpenLoadResult[], field: Exclude<keyof OpenLoadResult, "answers">): number {
+type Latencies = Measured["latencies"]
+
+function medianOf(latencies: Latencies, field: Exclude<keyof Latencies[number], "answers">): number {
   return spreadOf(latencies.map((latency) => latency[field])).median
 }
 
