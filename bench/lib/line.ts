@@ -1,12 +1,15 @@
-/** The line with the least squared distance from the points (x, y). */
+import { spreadOf } from "./numbers.ts"
+
+/**
+ * The line with the median of the slopes between any two of the points (x, y), by Theil and Sen. A few points far off do not turn it, as they
+ * would that of least squares: so lie those after a garbage collection that gave memory back for a minute.
+ */
 export function lineThrough(points: [x: number, y: number][]): { slope: number; at: (x: number) => number } {
-  const meanX = mean(points.map(([x]) => x))
-  const meanY = mean(points.map(([, y]) => y))
-  const covariance = mean(points.map(([x, y]) => (x - meanX) * (y - meanY)))
-  const slope = covariance / mean(points.map(([x]) => (x - meanX) ** 2))
-  return { slope, at: (x) => meanY + slope * (x - meanX) }
+  const slope = median(
+    points.flatMap(([x, y], i) => points.slice(0, i).map(([before, was]) => (y - was) / (x - before))),
+  )
+  const offset = median(points.map(([x, y]) => y - slope * x))
+  return { slope, at: (x) => offset + slope * x }
 }
 
-function mean(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}
+const median = (values: number[]): number => spreadOf(values).median
