@@ -4,6 +4,8 @@ import { Redis } from "ioredis"
 import { Client } from "pg"
 import t, { type Test } from "tap"
 import { randomFrom } from "../../packages/core/test/support/random.ts"
+import { freePort } from "../../scripts/lib/ports.ts"
+import { run } from "../../scripts/lib/run.ts"
 import { countTests } from "../../scripts/lib/test-results.ts"
 import { createDatabase } from "./support/database.ts"
 import { startRedis } from "./support/redis.ts"
@@ -30,6 +32,15 @@ t.test("the same seed gives the same numbers, evenly spread", async (t) => {
     t.ok(count > 850 && count < 1150, `${digit} came ${count} times`)
   }
   t.same(one.shuffle([1, 2, 3, 4]).sort(), [1, 2, 3, 4])
+})
+
+t.test("a port given to one process is not given to another, though none listens on it", async (t) => {
+  const source = new URL("../../scripts/lib/ports.ts", import.meta.url)
+  const sixty = "await Promise.all(Array.from({ length: 60 }, freePort))"
+  const script = `import { freePort } from "${source}"; console.log(JSON.stringify(${sixty}))`
+  const ours = await Promise.all(Array.from({ length: 60 }, freePort))
+  const theirs = JSON.parse(await run(process.execPath, ["--input-type=module", "--eval", script]))
+  t.equal(new Set([...ours, ...theirs]).size, 120)
 })
 
 t.test("every database is migrated and alone, however many are made at once", async (t) => {
