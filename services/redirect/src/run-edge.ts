@@ -1,3 +1,4 @@
+import "./tick-object.ts"
 import { setTimeout as delay } from "node:timers/promises"
 import type { Logger } from "pino"
 import type { Config } from "./config.ts"
