@@ -6,5 +6,5 @@ import { memoryReport } from "./report/memory-report.ts"
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "30" } } })
 const measured = await measureMemory(Number(values.minutes))
 console.log(memoryReport(measured))
-const { trend } = measured
-if (trend !== null && !(trend.rss.isSteady && trend.heap.isSteady)) process.exitCode = 1
+const { growth } = measured
+if (growth !== null && !(growth.rss.isSteady && growth.heap.isSteady)) process.exitCode = 1

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { withBench } from "../lib/bench.ts"
-import { lineThrough } from "../lib/line.ts"
 import { applyLoad } from "../load/load.ts"
 import { zipfTraffic } from "../load/zipf-traffic.ts"
 import { sumOf } from "../measure/metrics.ts"
@@ -18,21 +17,24 @@ const SAMPLE_SECONDS = 2
 const SAMPLES_A_WINDOW = 10
 /** By then the tables are full, and what expired was read again several times. */
 const WARM_UP_MINUTES = 5
-/** After the warm-up; in less a line says nothing. */
+/** After the warm-up; less says nothing. */
 const MEASURED_MINUTES_MIN = 5
-/** Of what it has after the warm-up, over the time measured; more is a leak. */
+/** More is a leak. */
 const GROWTH_MAX = 0.05
 
-/** Megabytes. `trend` is null where the time was too short to tell. */
+/** Megabytes. `growth` is null where the time was too short to tell. */
 export type Memory = {
   minutes: number
   requestsPerSecond: number
   windows: MemoryWindow[]
-  trend: { rss: Trend; heap: Trend } | null
+  growth: { rss: Growth; heap: Growth } | null
 }
 export type MemoryWindow = { atMinutes: number; rssMb: number; heapMb: number }
-/** Of a line through all windows after the warm-up; `growth` is what it rises by, as a share of where it begins. */
-export type Trend = { mbAnHour: number; growth: number; isSteady: boolean }
+/**
+ * The most in the earlier and in the later half of the windows after the warm-up; `growth` is by which share of the one the other is above
+ * it. The peaks, as memory is a saw-tooth: some full garbage collections in an hour give 100 MB back.
+ */
+export type Growth = { earlierMb: number; laterMb: number; growth: number; isSteady: boolean }
 
 export function measureMemory(minutes: number): Promise<Memory> {
   return withBench(async (bench) => {
@@ -48,11 +50,11 @@ export function measureMemory(minutes: number): Promise<Memory> {
     const { requests, seconds } = result
     const isLong = minutes >= WARM_UP_MINUTES + MEASURED_MINUTES_MIN
     const warm = windows.filter(({ atMinutes }) => atMinutes >= WARM_UP_MINUTES)
-    const trend = (of: (window: MemoryWindow) => number) =>
-      trendOf(warm.map((window) => [window.atMinutes, of(window)]))
     return {
       ...{ minutes, requestsPerSecond: requests / seconds, windows },
-      trend: isLong ? { rss: trend(({ rssMb }) => rssMb), heap: trend(({ heapMb }) => heapMb) } : null,
+      growth: isLong
+        ? { rss: growthOf(warm.map(({ rssMb }) => rssMb)), heap: growthOf(warm.map(({ heapMb }) => heapMb)) }
+        : null,
     }
   })
 }
@@ -86,9 +88,10 @@ async function watchMemory(
   return windows
 }
 
-function trendOf(points: [atMinutes: number, mb: number][]): Trend {
-  const { slope, at } = lineThrough(points)
-  const [first = 0, last = 0] = [points[0]?.[0], points.at(-1)?.[0]]
-  const growth = (slope * (last - first)) / at(first)
-  return { mbAnHour: slope * 60, growth, isSteady: growth <= GROWTH_MAX }
+function growthOf(mb: number[]): Growth {
+  const half = Math.ceil(mb.length / 2)
+  const earlierMb = Math.max(...mb.slice(0, half))
+  const laterMb = Math.max(...mb.slice(half))
+  const growth = laterMb / earlierMb - 1
+  return { earlierMb, laterMb, growth, isSteady: growth <= GROWTH_MAX }
 }

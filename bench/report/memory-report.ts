@@ -1,10 +1,10 @@
-import type { Memory, Trend } from "../experiments/memory.ts"
+import type { Growth, Memory } from "../experiments/memory.ts"
 import { table } from "./table.ts"
 
 /** Lines of the table. */
 const SHOWN = 16
 
-export function memoryReport({ minutes, requestsPerSecond, windows, trend }: Memory): string {
+export function memoryReport({ minutes, requestsPerSecond, windows, growth }: Memory): string {
   const each = Math.ceil(windows.length / SHOWN)
   const shown = windows.filter((_, i) => i % each === 0 || i === windows.length - 1)
   return [
@@ -17,13 +17,13 @@ export function memoryReport({ minutes, requestsPerSecond, windows, trend }: Mem
         heapMb.toFixed(0),
       ]),
     ),
-    trend === null
+    growth === null
       ? "Too short to tell whether it grows."
-      : `After the warm-up: ${said("RSS", trend.rss)}, ${said("heap", trend.heap)}.`,
+      : `After the warm-up: ${said("RSS", growth.rss)}, ${said("heap", growth.heap)}.`,
   ].join("\n\n")
 }
 
-function said(name: string, { mbAnHour, growth, isSteady }: Trend): string {
-  const percent = (growth * 100).toFixed(1)
-  return `${name} ${isSteady ? "does not grow" : "GROWS"} (${percent} % in the time measured, ${mbAnHour.toFixed(0)} MB an hour)`
+function said(name: string, { earlierMb, laterMb, growth, isSteady }: Growth): string {
+  const most = `at most ${earlierMb.toFixed(0)} MB in the first half, ${laterMb.toFixed(0)} MB in the second`
+  return `${name} ${isSteady ? "does not grow" : "GROWS"} (${most}: ${(growth * 100).toFixed(1)} %)`
 }
